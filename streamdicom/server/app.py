@@ -51,12 +51,12 @@ from streamdicom.server.wado import (
     as_file,
     byte_range,
     cut,
+    failed_precondition,
     file_part,
     file_size,
     find_value,
     formatters_of_value,
     frames_of,
-    is_unchanged,
     metadata,
     resource_of,
     stored_syntax,
@@ -291,10 +291,11 @@ class _Server:
             return answer(request, drawn(), (FILES,))
         entry = self._entry(uids)
         syntax = _selected(entry, wanted)
-        response = answer(request, [File(syntax, _followed(as_file(entry, syntax)))], (FILES, ONE_FILE))
-        if response.media_type != ONE_FILE.media_type:
-            return _conditional(request, response, entry, syntax)
+        file = File(syntax, _followed(as_file(entry, syntax)))
+        response = answer(request, [file], (FILES, ONE_FILE))
         size = file_size(entry, syntax)
+        if response.media_type != ONE_FILE.media_type:
+            return _conditional(request, response, entry, syntax, sized=_sized([file], size))
         return _ranged(request, response, entry, ONE_FILE, size, partial(file_part, entry), syntax)
 
     def value(self, request: Request, uids: dict[str, str]) -> Response:
@@ -304,7 +305,7 @@ class _Server:
         formatters = formatters_of_value(request, value, lenient=self._lenient)
         response = answer(request, _drawn(value.parts), formatters)
         if value.transfer_syntax or response.media_type != formatters[-1].media_type:
-            return _conditional(request, response, entry, path)
+            return _conditional(request, response, entry, path, sized=_sized([value], value.size))
 
         def part(wanted: range) -> Iterator[bytes]:
             return _followed(cut(next(value.parts), wanted))
@@ -318,7 +319,8 @@ class _Server:
             raise RequestError(f"expected a list of at most {_MAX_FRAMES} frame numbers, counted from 1", 400)
         numbers = [int(number) for number in text.split(",")]
         entry, value = self._value(uids, _PIXEL_DATA)
-        if max(numbers) > value.frames:
+        is_short = value.size is not None and max(numbers) * value.frame_size > value.size
+        if max(numbers) > value.frames or is_short:
             raise RequestError("the instance has fewer frames", 404)
         if not value.transfer_syntax and not value.frame_size:
             raise RequestError(
@@ -326,7 +328,9 @@ class _Server:
             )
 
         formatters = formatters_of_value(request, value, lenient=self._lenient)
-        return _conditional(request, answer(request, _drawn(frames_of(value, numbers)), formatters), entry, text)
+        response = answer(request, _drawn(frames_of(value, numbers)), formatters)
+        sized = _sized(numbers, value.frame_size if value.size is not None else None)
+        return _conditional(request, response, entry, text, sized=sized)
 
     def _value(self, uids: dict[str, str], path: str) -> tuple[Entry, Value]:
         if not _VALUE.fullmatch(path):
@@ -380,16 +384,47 @@ def _selected(entry: Entry, wanted: frozenset[str]) -> str:
 # --- conditional requests and ranges -----------------------------------------------------------------------------
 
 
-def _conditional(request: Request, response: DatasetResponse, entry: Entry, *variant: str) -> Response:
-    """Add validators to a response, or return 304 if the client has the instance."""
+def _sized(parts: Collection[Any], size: int | None) -> list[tuple[Any, int]] | None:
+    """Return parts of one size with that size, or None if it is not known."""
+    return None if size is None else [(part, size) for part in parts]
+
+
+def _conditional(
+    request: Request,
+    response: DatasetResponse,
+    entry: Entry,
+    *variant: str,
+    sized: Iterable[tuple[Any, int]] | None = None,
+) -> Response:
+    """Add validators and a length to a response, or return 304 or 412.
+
+    Args:
+        request: The request.
+        response: The response.
+        entry: The place of the instance.
+        variant: Everything else on which the bytes depend.
+        sized: The parts of the body with their sizes, if these are known.
+    """
     kind = (response.media_type or "").partition("; boundary=")[0]
     found = validators(entry, kind, *variant, is_exact=False)
+    if refused := _refused(request, response, found):
+        return refused
     response.headers.update(found)
-    return _not_modified(found) if is_unchanged(request.headers, found) else response
+    if sized is not None:
+        response.set_length(sized)
+    return response
 
 
-def _not_modified(found: dict[str, str]) -> Response:
-    return Response(status_code=304, headers={**found, "Vary": "Accept"})
+def _refused(request: Request, response: Response, found: dict[str, str]) -> Response | None:
+    """Return 304 or 412 if a precondition of the request fails."""
+    status = failed_precondition(request.headers, found)
+    if status is None:
+        return None
+    if status == 412:
+        return PlainTextResponse("the resource has changed (RFC 9110 13.1)\n", 412)
+    vary = response.headers["Vary"]
+    is_compressed = bool(_COMPRESSION) and (response.media_type or "").endswith("json")
+    return Response(status_code=304, headers={**found, "Vary": f"{vary}, Accept-Encoding" if is_compressed else vary})
 
 
 def _ranged(
@@ -413,9 +448,9 @@ def _ranged(
         variant: Everything else on which the bytes depend.
     """
     found = validators(entry, formatter.media_type, *variant, is_exact=True)
+    if refused := _refused(request, response, found):
+        return refused
     response.headers.update(found)
-    if is_unchanged(request.headers, found):
-        return _not_modified(found)
     if size is None:
         return response
     response.headers.update({"Accept-Ranges": "bytes", "Content-Length": str(size)})

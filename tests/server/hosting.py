@@ -8,3 +8,4 @@ from streamdicom.server.app import server_app
 _catalog = Catalog(".")
 _catalog.refresh()
 app = server_app(_catalog)
+lenient = server_app(_catalog, lenient_accept=True)

@@ -92,6 +92,13 @@ def client(server: Server) -> DICOMwebClient:
     return DICOMwebClient(server.url)
 
 
+@pytest.fixture(scope="module")
+def lenient(folder: Path, files: dict[Path, Dataset]) -> Iterator[DICOMwebClient]:
+    """A client of a server that sends compressed frames unasked."""
+    with serving("tests.server.hosting:lenient", cwd=folder) as running:
+        yield DICOMwebClient(running.url)
+
+
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
     """A folder that a test may change."""
@@ -227,14 +234,14 @@ def test_available_transfer_syntax_is_named_once(server: Server) -> None:
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
 @pytest.mark.slow
-def test_metadata_and_its_bulk_data_are_the_file(client: DICOMwebClient, files: dict[Path, Dataset]) -> None:
+def test_metadata_and_its_bulk_data_are_the_file(lenient: DICOMwebClient, files: dict[Path, Dataset]) -> None:
     referred = 0
     for path, ds in files.items():
 
         def fetch(tag: str, vr: str, uri: str, ds: Dataset = ds) -> Any:
             nonlocal referred
             referred += 1
-            parts = client.retrieve_bulkdata(uri)
+            parts = lenient.retrieve_bulkdata(uri)
             if int(tag, 16) == 0x7FE00010 and not _is_native(ds):
                 count = int(ds.get("NumberOfFrames", 1))
                 assert parts == list(generate_frames(ds.PixelData, number_of_frames=count))
@@ -242,7 +249,7 @@ def test_metadata_and_its_bulk_data_are_the_file(client: DICOMwebClient, files: 
             [value] = parts
             return bytes(value)
 
-        metadata = client.retrieve_instance_metadata(*_uids(ds))
+        metadata = lenient.retrieve_instance_metadata(*_uids(ds))
         expected = dcmread(path)
         found = Dataset.from_json(metadata, bulk_data_uri_handler=fetch)
         if not expected.original_encoding[1]:  # pydicom leaves words in the order of the file
@@ -304,7 +311,9 @@ def test_value_that_is_not_bulk_data_is_404(
     assert response.status_code == 404
 
 
-def test_frames_have_the_order_of_the_request(client: DICOMwebClient, files: dict[Path, Dataset], folder: Path) -> None:
+def test_frames_have_the_order_of_the_request(
+    lenient: DICOMwebClient, files: dict[Path, Dataset], folder: Path
+) -> None:
     for name in ("rtdose.dcm", "SC_rgb_rle_2frame.dcm"):
         ds = files[folder / name]
         count = int(ds.NumberOfFrames)
@@ -313,15 +322,27 @@ def test_frames_have_the_order_of_the_request(client: DICOMwebClient, files: dic
             frames = [ds.PixelData[start : start + size] for start in range(0, size * count, size)]
         else:
             frames = list(generate_frames(ds.PixelData, number_of_frames=count))
-        assert client.retrieve_instance_frames(*_uids(ds), frame_numbers=[1]) == frames[:1]
-        assert client.retrieve_instance_frames(*_uids(ds), frame_numbers=[1, 2]) == frames[:2]
-        assert list(client.iter_instance_frames(*_uids(ds), frame_numbers=[2, 1, 2])) == [
+        assert lenient.retrieve_instance_frames(*_uids(ds), frame_numbers=[1]) == frames[:1]
+        assert lenient.retrieve_instance_frames(*_uids(ds), frame_numbers=[1, 2]) == frames[:2]
+        assert list(lenient.iter_instance_frames(*_uids(ds), frame_numbers=[2, 1, 2])) == [
             frames[1],
             frames[0],
             frames[1],
         ]
         with pytest.raises(HTTPError, match="404"):
-            client.retrieve_instance_frames(*_uids(ds), frame_numbers=[count + 1])
+            lenient.retrieve_instance_frames(*_uids(ds), frame_numbers=[count + 1])
+
+
+def test_strict_server_sends_a_client_with_defaults_native_frames_only(
+    client: DICOMwebClient, files: dict[Path, Dataset], folder: Path
+) -> None:
+    native, compressed = files[folder / "rtdose.dcm"], files[folder / "SC_rgb_rle_2frame.dcm"]
+    assert len(client.retrieve_instance_frames(*_uids(native), frame_numbers=[1, 2])) == 2
+    with pytest.raises(HTTPError, match="406"):  # the client sends type="*/*"
+        client.retrieve_instance_frames(*_uids(compressed), frame_numbers=[1])
+    media_types = (("application/octet-stream", "*"),)
+    found = client.retrieve_instance_frames(*_uids(compressed), frame_numbers=[1], media_types=media_types)
+    assert found == list(generate_frames(compressed.PixelData, number_of_frames=2))[:1]
 
 
 def test_invalid_list_of_frames_is_400(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
@@ -332,7 +353,7 @@ def test_invalid_list_of_frames_is_400(server: Server, files: dict[Path, Dataset
 
 def test_compressed_frames_have_their_media_type(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
     url = f"{_url(server, files[folder / 'JPEG2000.dcm'])}/frames/1"
-    own = httpx2.get(url, headers={"Accept": 'multipart/related; type="image/jp2"'})
+    own = httpx2.get(url, headers={"Accept": 'multipart/related; type="image/jp2"; transfer-syntax=*'})
     assert own.headers["Content-Type"].startswith('multipart/related; type="image/jp2"; transfer-syntax=1.2.840')
     octets = 'multipart/related; type="application/octet-stream"'
     assert httpx2.get(url, headers={"Accept": octets}).status_code == 406  # they would be decompressed

@@ -20,7 +20,6 @@ from starlette.testclient import TestClient
 
 from streamdicom.server import Catalog, server_app
 from streamdicom.server.catalog import Entry
-from streamdicom.server.wado import conditional
 from tests.server import corpus
 
 _VIEWER = "https://viewer.example"
@@ -64,7 +63,7 @@ def test_each_part_names_its_transfer_syntax(client: TestClient, files: dict[str
         parts = _parts(response.content, response.headers["Content-Type"])
         assert parts
         assert {head for head, _ in parts} == {f"application/{kind}; transfer-syntax={syntax}"}, resource
-    frames = client.get(f"{_path(ds)}/frames/1")
+    frames = client.get(f"{_path(ds)}/frames/1", headers={"Accept": "*/*; transfer-syntax=*"})
     [(head, _)] = _parts(frames.content, frames.headers["Content-Type"])
     assert head.endswith(f"; transfer-syntax={syntax}")  # also with the media type of the compression
 
@@ -76,15 +75,31 @@ def test_part_of_a_converted_file_names_the_new_transfer_syntax(client: TestClie
 
 
 def test_lenient_server_sends_compressed_data_unasked(client: TestClient, files: dict[str, Path]) -> None:
-    ds = dcmread(files["JPEG2000.dcm"])
+    ds = dcmread(files["JPEG2000.dcm"])  # 1.2.840.10008.1.2.4.91
     lenient = TestClient(server_app(files["JPEG2000.dcm"].parent, lenient_accept=True), "http://localhost")
-    for resource, kind in (("", "dicom"), ("/frames/1", "octet-stream")):
-        headers = {"Accept": f'multipart/related; type="application/{kind}"'}
-        assert client.get(_path(ds) + resource, headers=headers).status_code == 406
-        response = lenient.get(_path(ds) + resource, headers=headers)
-        [(head, body)] = _parts(response.content, response.headers["Content-Type"])
-        assert head == f"application/{kind}; transfer-syntax={ds.file_meta.TransferSyntaxUID}"
-        assert body == (next(generate_frames(ds.PixelData)) if resource else files["JPEG2000.dcm"].read_bytes())
+    frame = next(generate_frames(ds.PixelData))
+    for resource, kind in (("", "dicom"), ("/frames/1", "octet-stream"), ("/bulkdata/7FE00010", "octet-stream")):
+        for accept in (f'multipart/related; type="application/{kind}"', "multipart/related", "*/*", ""):
+            headers = {"Accept": accept}
+            assert client.get(_path(ds) + resource, headers=headers).status_code == 406, (resource, accept)
+            assert client.head(_path(ds) + resource, headers=headers).status_code == 406, (resource, accept)
+            response = lenient.get(_path(ds) + resource, headers=headers)
+            [(head, body)] = _parts(response.content, response.headers["Content-Type"])
+            assert head.endswith(f"; transfer-syntax={ds.file_meta.TransferSyntaxUID}")
+            assert body == (frame if resource else files["JPEG2000.dcm"].read_bytes())
+
+
+def test_media_type_of_a_compression_stands_for_its_default_transfer_syntax(tmp_path: Path) -> None:
+    """PS3.18 table 8.7.3-5: image/jp2 alone means 1.2.840.10008.1.2.4.90."""
+    accept = 'multipart/related; type="image/jp2"'
+    for name, status in (("MR_small_jp2klossless.dcm", 200), ("JPEG2000.dcm", 406)):
+        ds = dcmread(copy(get_testdata_file(name), tmp_path))
+        client = TestClient(server_app(tmp_path), "http://localhost")
+        assert client.get(f"{_path(ds)}/frames/1", headers={"Accept": accept}).status_code == status
+        named = f"{accept}; transfer-syntax={ds.file_meta.TransferSyntaxUID}"
+        assert client.get(f"{_path(ds)}/frames/1", headers={"Accept": named}).status_code == 200
+        octets = f'multipart/related; type="application/octet-stream", {accept}; transfer-syntax=1.2.3'
+        assert client.get(f"{_path(ds)}/frames/1", headers={"Accept": octets}).status_code == 406
 
 
 def test_descending_frames_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,9 +243,88 @@ def test_range_that_cannot_be_served(client: TestClient, files: dict[str, Path])
         assert client.get(path, headers=headers).status_code == status
 
 
-def test_unreadable_date_is_ignored() -> None:
-    response = {"ETag": '"a"', "Last-Modified": "Thu, 01 Jan 1970 00:00:00 GMT"}
-    assert not conditional.is_unchanged(conditional.Headers({"if-modified-since": "yesterday"}), response)
+def test_preconditions(client: TestClient, files: dict[str, Path]) -> None:
+    """RFC 9110 13: lists, weak and strong comparison, and precedence."""
+    path = _path(dcmread(files["CT_small.dcm"]))
+    exact = client.get(path, headers={"Accept": "application/dicom"}).headers
+    weak = client.get(f"{path}/metadata").headers
+    assert (exact["ETag"][0], weak["ETag"][:3]) == ('"', 'W/"')
+    before, after = "Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
+    none, since, match, unmodified = "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"
+    for kind, tag, other in (("exact", exact["ETag"], f"W/{exact['ETag']}"), ("weak", weak["ETag"], weak["ETag"][2:])):
+        cases: list[tuple[dict[str, str] | list[tuple[str, str]], int]] = [
+            ({none: f'"x", {tag}'}, 304),
+            ({none: f'"a,b" ,W/"c",{other}'}, 304),  # weak comparison
+            ([(none, '"x"'), (none, tag)], 304),
+            ({none: "*"}, 304),
+            ({none: f'{tag[:-2]}x"'}, 200),
+            ({none: tag.strip("W/").strip('"')}, 200),  # not a tag
+            ({none: '"x"', since: after}, 200),
+            ({none: tag, since: before}, 304),
+            ({since: after}, 304),
+            ({since: before}, 200),
+            ({since: "yesterday"}, 200),
+            ({since: "Mon, 01 Jan 0001 00:00:00 -0000"}, 200),
+            ({match: "*"}, 200),
+            ({match: '"x"'}, 412),
+            ({match: f'"x", {tag}'}, 200 if kind == "exact" else 412),  # strong comparison
+            ({match: other}, 412),
+            ({match: "*", unmodified: before}, 200),
+            ({unmodified: before}, 412),
+            ({unmodified: after}, 200),
+            ({unmodified: exact["Last-Modified"]}, 200),
+            ({unmodified: "yesterday"}, 200),
+            ({match: '"x"', none: tag}, 412),
+            ({match: "*", none: tag}, 304),
+        ]
+        for fields, status in cases:
+            headers = [*(fields if isinstance(fields, list) else fields.items())]
+            if kind == "exact":
+                headers.append(("Accept", "application/dicom"))
+            for method in ("GET", "HEAD"):
+                found = client.request(method, path if kind == "exact" else f"{path}/metadata", headers=headers)
+                assert found.status_code == status, (method, fields)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+def test_not_modified_varies_as_the_whole(client: TestClient, files: dict[str, Path], coding: str) -> None:
+    """RFC 9110 15.4.5: a 304 has the Vary of the 200."""
+    for resource in ("", "/metadata", "/frames/1", "/bulkdata/7FE00010"):
+        path = _path(dcmread(files["CT_small.dcm"])) + resource
+        for origin in ({}, {"Origin": _VIEWER}):
+            headers = {"Accept-Encoding": coding, **origin}
+            whole = client.get(path, headers=headers).headers
+            known = client.get(path, headers={**headers, "If-None-Match": whole["ETag"]})
+            assert known.status_code == 304
+            assert set(known.headers["Vary"].split(", ")) == set(whole["Vary"].split(", ")), resource
+            assert known.headers.get("Access-Control-Allow-Origin") == whole.get("Access-Control-Allow-Origin")
+
+
+def test_multipart_of_known_size_has_a_length(tmp_path: Path) -> None:
+    ds = corpus.dataset(0, NumberOfFrames=3, Rows=4, Columns=5, BitsAllocated=8, SamplesPerPixel=1)
+    ds.add_new(0x7FE00010, "OB", bytes(range(60)))
+    path = corpus.write(tmp_path / "a.dcm", ds)
+    client = TestClient(server_app(tmp_path), "http://localhost")
+    for resource, expected in (
+        ("", [path.read_bytes()]),
+        ("/bulkdata/7FE00010", [bytes(range(60))]),
+        ("/frames/2", [bytes(range(20, 40))]),
+        ("/frames/3,1,3", [bytes(range(40, 60)), bytes(range(20)), bytes(range(40, 60))]),
+    ):
+        whole = client.get(_path(ds) + resource)
+        assert [body for _, body in _parts(whole.content, whole.headers["Content-Type"])] == expected
+        assert int(whole.headers["Content-Length"]) == len(whole.content), resource
+        head = client.head(_path(ds) + resource)
+        assert (head.headers["Content-Length"], head.content) == (whole.headers["Content-Length"], b"")
+
+
+def test_frame_after_the_end_of_the_pixel_data_is_404(tmp_path: Path) -> None:
+    ds = corpus.dataset(0, NumberOfFrames=3, Rows=4, Columns=5, BitsAllocated=8, SamplesPerPixel=1)
+    ds.add_new(0x7FE00010, "OB", bytes(50))  # two frames and a half
+    corpus.write(tmp_path / "a.dcm", ds)
+    client = TestClient(server_app(tmp_path), "http://localhost")
+    found = [client.get(f"{_path(ds)}/frames/{numbers}").status_code for numbers in ("2", "3", "1,3")]
+    assert found == [200, 404, 404]
 
 
 # --- compression -----------------------------------------------------------------------------------------------

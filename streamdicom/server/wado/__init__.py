@@ -12,7 +12,7 @@ from streamdicom.server.wado.bodies import (
     frames_of,
     wanted_syntaxes,
 )
-from streamdicom.server.wado.conditional import byte_range, is_unchanged, validators
+from streamdicom.server.wado.conditional import byte_range, failed_precondition, validators
 from streamdicom.server.wado.instances import (
     NATIVE,
     Value,
@@ -38,12 +38,12 @@ __all__ = [
     "as_file",
     "byte_range",
     "cut",
+    "failed_precondition",
     "file_part",
     "file_size",
     "find_value",
     "formatters_of_value",
     "frames_of",
-    "is_unchanged",
     "metadata",
     "resource_of",
     "short_events",

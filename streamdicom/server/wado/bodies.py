@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from streamdicom.api import iter_events
 from streamdicom.codec import EventEncoder
+from streamdicom.errors import RequestError
 from streamdicom.events import Event
 from streamdicom.io import SpoolFile
 from streamdicom.options import WriteOptions
@@ -152,16 +153,22 @@ _MEDIA_TYPES = {
 _OF_SYNTAX = {f"1.2.840.10008.1.2.4.{end}": name for name, ends in _MEDIA_TYPES.items() for end in ends} | {
     "1.2.840.10008.1.2.5": "image/dicom-rle"
 }
+# The default of media types: those with "D" in table 8.7.3-5.
+_DEFAULTS = {
+    "image/jpeg": "1.2.840.10008.1.2.4.70",
+    "image/dicom-rle": "1.2.840.10008.1.2.5",
+    "image/jls": "1.2.840.10008.1.2.4.80",
+    "image/jp2": "1.2.840.10008.1.2.4.90",
+    "image/jpx": "1.2.840.10008.1.2.4.92",
+    "video/mpeg2": "1.2.840.10008.1.2.4.100",
+    "video/mp4": "1.2.840.10008.1.2.4.102",
+}
 _OCTETS = "application/octet-stream"
 _PIECE = 64 * 1024  # bytes
 
 
-def _accepted(request: Request) -> str:
-    return ", ".join([*request.headers.getlist("accept"), *request.query_params.getlist("accept")])
-
-
 def wanted_syntaxes(request: Request, *, lenient: bool) -> frozenset[str]:
-    """Return the transfer syntaxes that a client accepts; ``*`` means any.
+    """Return the transfer syntaxes of files that a client accepts; ``*`` means any.
 
     PS3.18 8.7.3.5.
 
@@ -170,36 +177,61 @@ def wanted_syntaxes(request: Request, *, lenient: bool) -> frozenset[str]:
         lenient: Whether a client that names none accepts any; by default it accepts explicit VR little endian.
     """
     default = "*" if lenient else NATIVE
-    ranges = read_accept(_accepted(request)) or read_accept("*/*")
     return frozenset(
-        "*" if range_.type in ("*/*", "multipart/*") else range_.parameters.get("transfer-syntax", default)
-        for range_ in ranges
-        if range_.weight and ("*" in range_.type or _accepts_files(range_))
+        range_.parameters.get("transfer-syntax", default)
+        for range_ in _acceptable(request)
+        if _accepts(range_, "application/dicom") or range_.type in ("application/dicom", "application/*")
     )
 
 
-def _accepts_files(range_: MediaRange) -> bool:
-    kind = range_.parameters.get("type", "*/*")  # the type of the parts is optional
-    return range_.type == "application/dicom" or (
-        range_.type == "multipart/related" and kind in ("application/dicom", "*/*")
-    )
+def _acceptable(request: Request) -> list[MediaRange]:
+    """Return the media types that a client accepts; any if it names none."""
+    text = ", ".join([*request.headers.getlist("accept"), *request.query_params.getlist("accept")])
+    return [range_ for range_ in read_accept(text) or read_accept("*/*") if range_.weight]
+
+
+def _accepts(range_: MediaRange, kind: str) -> bool:
+    """Return whether a range accepts a multipart body with parts of a media type."""
+    wanted = range_.parameters.get("type", kind)  # which is optional
+    return range_.type in ("*/*", "multipart/*", "multipart/related") and wanted in (kind, "*/*")
 
 
 def formatters_of_value(request: Request, value: Value, *, lenient: bool) -> tuple[Formatter, ...]:
-    """Return the formats of a value (PS3.18 8.7.3.3.2).
+    """Return the formats of a value (PS3.18 8.7.3.3).
 
-    A compressed value has the media type of its transfer syntax, or octets if the request names a transfer syntax or
-    need not name it.
+    A compressed value has the media type of its transfer syntax, or octets. The client must accept the transfer
+    syntax: by name, or because it is the default of the media type. The default of octets, and of a wildcard, is
+    explicit VR little endian.
+
+    Args:
+        request: The request.
+        value: The value.
+        lenient: Whether a client that names no transfer syntax accepts any.
+
+    Raises:
+        RequestError: The client does not accept the transfer syntax (406).
     """
     syntax = value.transfer_syntax
     if not syntax:
         return _parts(_OCTETS, NATIVE), _bytes(_OCTETS)
-    as_octets = _parts(_OCTETS, syntax)
-    own = _OF_SYNTAX.get(syntax)
-    if own is None:
-        return (as_octets,)
-    is_named = lenient or any("transfer-syntax" in range_.parameters for range_ in read_accept(_accepted(request)))
-    return (_parts(own, syntax), as_octets) if is_named else (_parts(own, syntax),)
+    kinds = [_OF_SYNTAX[syntax], _OCTETS] if syntax in _OF_SYNTAX else [_OCTETS]
+    named = [(range_, "*" if lenient else _default_of(range_)) for range_ in _acceptable(request)]
+    accepted = tuple(
+        _parts(kind, syntax)
+        for kind in kinds
+        if any(
+            _accepts(range_, kind) and range_.parameters.get("transfer-syntax", default) in ("*", syntax)
+            for range_, default in named
+        )
+    )
+    if not accepted:
+        raise RequestError(f"expected the parameter transfer-syntax={syntax} or * for this compressed value", 406)
+    return accepted
+
+
+def _default_of(range_: MediaRange) -> str:
+    """Return the transfer syntax of a range that names none (PS3.18 8.7.3)."""
+    return _DEFAULTS.get(range_.parameters.get("type", ""), NATIVE)
 
 
 def frames_of(value: Value, numbers: Sequence[int]) -> Iterator[Iterator[bytes]]:

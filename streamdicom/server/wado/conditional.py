@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from streamdicom.server.catalog import Entry
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_TAG = re.compile(r'(?:W/)?"[^"]*"')
 _SECOND = 1_000_000_000  # nanoseconds
 
 
@@ -31,15 +32,34 @@ def validators(entry: Entry, *variant: str, is_exact: bool) -> dict[str, str]:
     }
 
 
-def is_unchanged(request: Headers, response: Mapping[str, str]) -> bool:
-    """Return whether a client has the current representation (RFC 9110 13.2.2)."""
-    known = request.get("if-none-match")
+def failed_precondition(request: Headers, response: Mapping[str, str]) -> int | None:
+    """Return 412 or 304 if a precondition of GET fails, otherwise None.
+
+    RFC 9110 13.2.2.
+
+    Args:
+        request: The header fields of the request.
+        response: The validators of the current representation.
+
+    >>> tags = {"ETag": 'W/"a"', "Last-Modified": "Thu, 01 Jan 1970 00:00:00 GMT"}
+    >>> failed_precondition(Headers({"if-none-match": '"b", "a"'}), tags)
+    304
+    >>> failed_precondition(Headers({"if-match": 'W/"a"'}), tags)  # a weak tag never matches
+    412
+    """
+    modified = _seconds(response["Last-Modified"]) or 0
+    tag = response["ETag"]
+    wanted, since = _tags(request, "if-match"), _seconds(request.get("if-unmodified-since", ""))
+    if wanted is not None:
+        if "*" not in wanted and (tag not in wanted or tag.startswith("W/")):
+            return 412
+    elif since is not None and modified > since:
+        return 412
+    known, since = _tags(request, "if-none-match"), _seconds(request.get("if-modified-since", ""))
     if known is not None:
-        tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
-        return "*" in tags or response["ETag"].removeprefix("W/") in tags
-    since = _seconds(request.get("if-modified-since", ""))
-    modified = _seconds(response["Last-Modified"])
-    return since is not None and modified is not None and modified <= since
+        is_known = "*" in known or tag.removeprefix("W/") in {text.removeprefix("W/") for text in known}
+        return 304 if is_known else None
+    return 304 if since is not None and modified <= since else None
 
 
 def byte_range(request: Headers, response: Mapping[str, str], size: int) -> range | None:
@@ -67,8 +87,16 @@ def byte_range(request: Headers, response: Mapping[str, str], size: int) -> rang
     return range(int(first), min(size, int(last) + 1 if last else size))
 
 
+def _tags(request: Headers, name: str) -> set[str] | None:
+    """Return the entity tags of a header field, or None without it (RFC 9110 8.8.3)."""
+    fields = request.getlist(name)
+    if not fields:
+        return None
+    return {"*"} if "*" in map(str.strip, fields) else set(_TAG.findall(",".join(fields)))
+
+
 def _seconds(text: str) -> float | None:
     try:
         return parsedate_to_datetime(text).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

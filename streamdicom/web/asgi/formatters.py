@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -13,6 +13,8 @@ from streamdicom.web.asgi.negotiation import read_accept
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+
+_NEWLINE = b"\r\n"
 
 
 class Encoder(Protocol):
@@ -76,6 +78,9 @@ class Body(Encoder, Protocol):
     def content_type(self) -> str:
         """The value of Content-Type."""
 
+    def size(self, encoded: Iterable[tuple[Any, int]]) -> int:
+        """Return the bytes of the body, from data sets and their encoded sizes."""
+
 
 def new_body(formatter: Formatter, options: WriteOptions, *, array: bool) -> Body:
     """Return an encoder of a response body.
@@ -104,6 +109,9 @@ class _DocumentBody:
         encoder = formatter.encoder(options, array)
         self.encode, self.flush, self.close = encoder.encode, encoder.flush, encoder.close
 
+    def size(self, encoded: Iterable[tuple[Any, int]]) -> int:
+        return sum(size for _, size in encoded)
+
 
 class _MultipartBody:
     """Each data set in its own part."""
@@ -119,12 +127,18 @@ class _MultipartBody:
 
     def encode(self, dataset: Dataset) -> Iterator[bytes]:
         encoder = self._formatter.encoder(self._options, False)
-        yield f"{self._start}{self._part_type(dataset)}\r\n\r\n".encode()
+        yield self._head(dataset)
         yield from encoder.encode(dataset)
-        yield encoder.close() + b"\r\n"
+        yield encoder.close() + _NEWLINE
 
     def flush(self) -> bytes:
         return b""
 
     def close(self) -> bytes:
         return self._end
+
+    def size(self, encoded: Iterable[tuple[Any, int]]) -> int:
+        return sum(len(self._head(dataset)) + size + len(_NEWLINE) for dataset, size in encoded) + len(self._end)
+
+    def _head(self, dataset: Any) -> bytes:
+        return f"{self._start}{self._part_type(dataset)}\r\n\r\n".encode()

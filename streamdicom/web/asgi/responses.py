@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from functools import partialmethod
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -78,12 +78,21 @@ class DatasetResponse(Response):
         self.init_headers(headers)
         self._request: Request | None = None
         self._is_complete = False
+        self._body = body
         self._blocks = blocks = Blocks(body)
         self._source: AsyncSource | ThreadSource
         if isinstance(datasets, AsyncIterable):
             self._source = AsyncSource(datasets, blocks)
         else:
             self._source = ThreadSource([datasets] if isinstance(datasets, Dataset) else datasets, blocks)
+
+    def set_length(self, encoded: Iterable[tuple[Any, int]]) -> None:
+        """Set Content-Length, for a body of data sets whose encoded sizes are known.
+
+        Args:
+            encoded: Each data set, and the bytes that the encoder of the format will yield for it.
+        """
+        self.headers["Content-Length"] = str(self._body.size(encoded))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response (ASGI)."""
