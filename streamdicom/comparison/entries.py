@@ -48,9 +48,13 @@ _MAX_PLAIN = 64  # bytes; a longer value is compared by its hash
 _HASH_LENGTH = 16
 _END = b"\xff"  # after each value; no byte of UTF-8
 
+_PADDING = " \0"  # of text (PS3.5 6.2), which JSON may have too
+_SPACES = " \0\t\n\v\f\r"
+_WORDS = frozenset({"AE", "DS", "IS", "UI"})  # VRs from whose values readers strip spaces at both ends
+
+_EMPTY_NAME = "\0\0"
 _EMPTY_VALUES = (None, "", b"", ("", "", ""))
 _EMPTY_CONTENTS = (_END, b"b" + _END, b"s" + _END)
-_EMPTY = tuple([(value,) for value in _EMPTY_VALUES])
 
 _UP = frozenset({END_SEQUENCE, END_ITEM})
 _PARTS = frozenset({START_ELEMENT, START_FRAGMENTS})
@@ -121,7 +125,7 @@ def _entries(events: Iterator[Event], file_meta: bool, shown: bool, place_of: Ca
     for kind, tag, vr, value in events:
         if kind == ELEMENT:
             if _is_compared(tag, file_meta):
-                content = _content(b"".join(map(_encoded, value)) if value not in _EMPTY else b"")
+                content = _content(b"".join(map(_encoded_word if vr in _WORDS else _encoded, value)))
                 yield (*path, tag), vr, content, values_text(value) if shown else "", place_of()
         elif kind == START_SEQUENCE:
             path = (*path, tag)
@@ -192,7 +196,7 @@ class _LongContent:
             self._put(b"s" if isinstance(value, str) else b"b")
         if isinstance(value, str):
             self._text = self._text or short(value)
-            self._put(_utf8(value))
+            self._put(_utf8(value.rstrip(_PADDING) if is_last else value))
         else:
             self._value_length += len(value)
             self._put(value + (_padding(self._value_length) if is_last else b""))
@@ -220,7 +224,7 @@ class _LongContent:
 
 def _content(data: bytes) -> bytes:
     if len(data) <= _MAX_PLAIN:
-        return data
+        return b"" if data == _END else data
     return b"#" + blake2b(data, digest_size=_HASH_LENGTH).digest()
 
 
@@ -232,12 +236,22 @@ def _encoded(value: Any) -> bytes:
     if value in _EMPTY_VALUES:
         return _END
     if isinstance(value, str):
-        return b"s" + _utf8(value) + _END
+        return _encoded_text(value.rstrip(_PADDING))
     if isinstance(value, bytes):
         return b"b" + value + _padding(len(value)) + _END
     if isinstance(value, tuple):
-        return b"p" + _utf8("\0".join(value)) + _END
+        name = "\0".join([group.rstrip(_PADDING) for group in value])
+        return b"p" + _utf8(name) + _END if name != _EMPTY_NAME else _END
     return b"n" + repr(value).encode() + _END
+
+
+def _encoded_word(value: Any) -> bytes:
+    """Encode a value of a VR that has no spaces at its start either."""
+    return _encoded_text(value.strip(_SPACES)) if isinstance(value, str) else _encoded(value)
+
+
+def _encoded_text(text: str) -> bytes:
+    return b"s" + _utf8(text) + _END if text else _END
 
 
 def _padding(length: int) -> bytes:

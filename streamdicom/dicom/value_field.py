@@ -327,7 +327,7 @@ def _decode_text(vr: str) -> _Decoder:
             if padded:
                 return (text.rstrip("\0 "),)
             if stripped:
-                return (text.rstrip("\0 ").strip(),)
+                return (text.lstrip().rstrip(_ENDS),)
         return split(text)
 
     return decoder
@@ -338,8 +338,6 @@ def _splitter(vr: str) -> Callable[[str], tuple[Value, ...]]:
     row = VRS[vr]
     if vr == "UR":
         return _split_ur
-    if vr == "AE":
-        return _split_ae
     if vr in _STRIPPED:
         return _split_stripped
     if row.form is Form.PERSON_NAME:
@@ -354,31 +352,42 @@ def _single(text: str) -> tuple[Value, ...]:
 
 
 def _split_ur(text: str) -> tuple[Value, ...]:
-    return (text.rstrip().rstrip("\0 ").rstrip(),)
+    return (text.rstrip(_ENDS),)
 
 
 def _split_string(text: str) -> tuple[Value, ...]:
-    return tuple(text.rstrip("\0 ").split("\\"))
+    return tuple(_parts(text, "\0 "))
 
 
 def _split_text(text: str) -> tuple[Value, ...]:
     return tuple([part.rstrip("\0 ") for part in text.split("\\")])
 
 
-def _split_ae(text: str) -> tuple[Value, ...]:
-    return tuple([part.strip().rstrip("\0 ").strip() for part in text.split("\\")])
-
-
 def _split_stripped(text: str) -> tuple[Value, ...]:
     text = text.rstrip("\0 ")
     if " " not in text and text.isprintable():  # nothing to strip
         return tuple(text.split("\\"))
-    return tuple([part.strip() for part in text.split("\\")])
+    return tuple([part.lstrip().rstrip(_ENDS) for part in text.split("\\")])
 
 
 def _split_names(text: str) -> tuple[Value, ...]:
-    return tuple([split_name(part) for part in text.rstrip("\0 ").split("\\")])
+    return tuple([split_name(part) for part in _parts(text, "=\0 ")])
 
+
+def _parts(text: str, ends: str) -> list[str]:
+    """Return the values of text, without characters at an end if NUL is among them.
+
+    pydicom strips NUL at the end of the last value only.
+    """
+    parts = text.rstrip("\0 ").split("\\")
+    if "\0" in text:
+        kept = [part.rstrip(ends) for part in parts]
+        parts = [short if "\0" in part[len(short) :] else part for part, short in zip(parts, kept, strict=True)]
+    return parts
+
+
+_ENDS = "\0" + "".join([chr(code) for code in range(0x3001) if chr(code).isspace()])
+"""Characters that are no part of a value at its end."""
 
 SPLITTERS = {vr: _splitter(vr) for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)}
 """By VR, a function from the text of a value field, with its padding, to the values.

@@ -319,6 +319,32 @@ def test_padding_of_binary_values_is_no_difference() -> None:
     assert in_fragment(b"abc") == in_fragment(b"abc\0") != in_fragment(b"ab")
 
 
+@pytest.mark.parametrize(
+    ("vr", "values", "same"),
+    [
+        ("LO", ("a", None), (("a ", " "), ("a\0", "\0"))),
+        ("UI", ("1.2",), ((" 1.2\0",), ("1.2\t",))),
+        ("PN", (("a", "b", ""),), ((("a ", "b", " "),),)),
+        ("LT", (" a",), ((" a \0",),)),
+        ("CS", (), (("\0",), (" ",))),
+    ],
+)
+def test_padding_of_text_is_no_difference(vr: str, values: tuple[Any, ...], same: tuple[tuple[Any, ...], ...]) -> None:
+    def content(*parts: tuple[EventType, Any]) -> bytes:
+        middle: list[Event] = [(kind, 0x00091001, vr, value) for kind, value in parts]
+        events: list[Event] = [(EventType.START_DATASET, 0, "", 0), *middle, (EventType.END_DATASET, 0, "", None)]
+        [[entry]] = [list(dataset.entries) for dataset in datasets(events)]
+        return entry[2]
+
+    expected = content((EventType.ELEMENT, values))
+    for padded in same:
+        assert content((EventType.ELEMENT, padded)) == expected
+        if vr == "LT":
+            segment = (EventType.LAST_SEGMENT, padded[0])
+            assert content((EventType.START_ELEMENT, None), segment, (EventType.END_ELEMENT, None)) == expected
+    assert content((EventType.ELEMENT, (*values[:-1], ("b", "", "") if vr == "PN" else "\0a"))) != expected
+
+
 def test_invalid_element_is_compared_by_its_text() -> None:
     def found(text: str) -> list[Any]:
         event: Event = (EventType.JSON_ELEMENT, 0x00280010, "US", text)

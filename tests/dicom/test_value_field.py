@@ -38,9 +38,7 @@ def test_text_is_decoded_as_by_pydicom(vr: str, data: bytes) -> None:
     values = DECODERS[vr](data, True)
     assert values is not None
     if data:
-        expected = [_plain(part) for part in _as_list(_pydicom(vr, data).value)]
-        if vr in ("AE", "UR"):  # pydicom keeps NULL, which it strips from other text
-            expected = [part and (part.rstrip("\0 ").rstrip() or None) for part in expected]
+        expected = [_plain(part, vr) for part in _as_list(_pydicom(vr, data).value)]
         assert [value or None for value in values] == expected
 
 
@@ -48,10 +46,14 @@ def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, MultiValue | list) else [value]
 
 
-def _plain(value: Any) -> Any:
-    if hasattr(value, "components"):
-        return (*str(value).split("=", 2), "", "")[:3]
-    return value or None
+def _plain(value: Any, vr: str) -> Any:
+    text = str(value or "")
+    if vr in ("AE", "DS", "IS", "UI", "UR"):
+        text = text.rstrip("\0 \t\n")
+    ends = "=\0 " if vr == "PN" else "\0 "
+    if "\0" in text[len(text.rstrip(ends)) :]:  # pydicom keeps NULL at the end of other values than the last
+        text = text.rstrip(ends)
+    return (split_name(text) if vr == "PN" else text) or None
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,10 @@ def _plain(value: Any) -> Any:
         ("DS", b"1.50\\\\-1e2", ("1.50", "", "-1e2")),
         ("PN", b"A^B=I=P\\\\C", (("A^B", "I", "P"), ("", "", ""), ("C", "", ""))),
         ("UI", b"1.2\\3.4\0", ("1.2", "3.4")),
+        ("UI", b"1.2\0\\3.4\0 \0", ("1.2", "3.4")),
+        ("DS", b"1\0\\2\0\t\0", ("1", "2")),
+        ("CS", b"a \0\\b ", ("a", "b")),
+        ("PN", b"a\0\\b", (("a", "", ""), ("b", "", ""))),
         ("LT", b" a\\b ", (" a\\b",)),
         ("AE", b" A \\ B", ("A", "B")),
         ("AT", b"\x10\x00\x20\x00\x08\x00\x05\x00", (0x00100020, 0x00080005)),

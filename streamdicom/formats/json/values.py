@@ -200,7 +200,7 @@ def _parts(vr: str, kind: int, text: Any, report: Report) -> Sequence[Any]:
     if "\\" not in text or vr in SINGLE_VRS:
         return (text or None,)
     report("backslash", "expected an array of values, found a backslash between values")
-    return [part or None for part in text.split("\\")]
+    return [part.rstrip("\0") or None for part in text.split("\\")]
 
 
 def _names_in_one(groups: PersonName, report: Report) -> Sequence[PersonName | None]:

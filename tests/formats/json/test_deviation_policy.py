@@ -337,6 +337,7 @@ FORMS = [
     of("padding", "DS", '["1.50\\u0000"]', ("1.50",), "[1.50]"),
     of("padding", "LO", '["\\u0000"]', (), ""),
     of("padding backslash", "UI", '["1.2\\\\1.3\\u0000"]', ("1.2", "1.3"), '["1.2","1.3"]'),
+    of("padding backslash", "DS", '["1\\u0000\\\\2\\u0000"]', ("1", "2"), "[1,2]"),
     *(of("several-values", vr, '["a","b"]', ("a\\b",), '["a\\\\b"]') for vr in ("LT", "ST", "UR", "UT")),
     of("several-values", "LT", '["a",null]', ("a\\",), '["a\\\\"]'),
     *(of("number-for-text", vr, "[123]", ("123",), '["123"]') for vr in ("LO", "LT", "SH", "ST", "UC", "UT")),

@@ -7,14 +7,12 @@ use crate::vr::Vr;
 pub enum Padding {
     /// Spaces and NUL at the end of the field, which is one value.
     OneValue,
-    /// Spaces and NUL at the end of the field.
+    /// Spaces and NUL at the end of the field, and of values that end in NUL.
     End,
     /// Spaces and NUL at the end of each value.
     Ends,
-    /// White space on both sides of each value.
+    /// White space on both sides of each value, and NUL at the end.
     Both,
-    /// As `Both`, and NUL at the end.
-    Title,
     /// White space and NUL at the end of the field, which is one value.
     Uri,
 }
@@ -51,7 +49,7 @@ static ROWS: [Row; Vr::COUNT] = {
     use Field::*;
     use Padding::*;
     [
-        row(*b"AE", true, Text(Title, false)),
+        row(*b"AE", true, Text(Both, false)),
         row(*b"AS", true, Text(End, false)),
         row(*b"AT", true, Tag),
         row(*b"CS", true, Text(End, false)),

@@ -189,11 +189,10 @@ fn texts<'a>(padding: Padding, field: &'a [u8], spans: &'a mut Vec<Span>) -> Val
     type Strip = fn(&[u8]) -> &[u8];
     let (whole, strip): (&[u8], Strip) = match padding {
         Padding::OneValue => return Values::Text(trim_padding(field)),
-        Padding::Uri => return Values::Text(trim_end(trim_padding(trim_end(field)))),
-        Padding::End => (trim_padding(field), |value| value),
+        Padding::Uri => return Values::Text(trim_end(field)),
+        Padding::End => (trim_padding(field), trim_nul),
         Padding::Ends => (field, trim_padding),
-        Padding::Both => (trim_padding(field), trim),
-        Padding::Title => (field, |value| trim(trim_padding(trim(value)))),
+        Padding::Both => (field, trim),
     };
     let Some(first) = memchr::memchr(b'\\', whole) else {
         return Values::Text(strip(whole));
@@ -214,7 +213,8 @@ fn texts<'a>(padding: Padding, field: &'a [u8], spans: &'a mut Vec<Span>) -> Val
 /// Split names as `split_name` of `streamdicom.dicom.person_name`.
 fn names<'a>(field: &'a [u8], spans: &'a mut Vec<[Span; 3]>) -> Values<'a> {
     spans.clear();
-    for mut name in trim_padding(field).split(|byte| *byte == b'\\') {
+    for name in trim_padding(field).split(|byte| *byte == b'\\') {
+        let mut name = trim_name(name);
         while let [rest @ .., b'='] = name {
             name = rest;
         }
@@ -242,11 +242,26 @@ fn trim_padding(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Return ASCII without white space at its end, as `str.rstrip`.
+/// Return text without padding, if it ends in NUL, which spaces may follow.
+#[inline]
+fn trim_nul(text: &[u8]) -> &[u8] {
+    let trimmed = trim_padding(text);
+    if text[trimmed.len()..].contains(&0) { trimmed } else { text }
+}
+
+/// Return a name without the ends of empty groups, and without padding if NUL is among these.
+#[inline]
+fn trim_name(name: &[u8]) -> &[u8] {
+    let is_end = |byte: &u8| matches!(byte, b'=' | b' ' | 0);
+    let trimmed = &name[..name.iter().rposition(|byte| !is_end(byte)).map_or(0, |last| last + 1)];
+    if name[trimmed.len()..].contains(&0) { trimmed } else { name }
+}
+
+/// Return ASCII without white space and NUL at its end.
 #[inline]
 fn trim_end(mut text: &[u8]) -> &[u8] {
     while let [rest @ .., last] = text {
-        if !is_space(*last) {
+        if *last != 0 && !is_space(*last) {
             break;
         }
         text = rest;
@@ -304,7 +319,10 @@ mod tests {
         assert_eq!(plain(b"LO", b"a \\ b\0"), "a| b");
         assert_eq!(plain(b"CS", b"a \\ b "), "a | b");
         assert_eq!(plain(b"CS", b"a\\\\ "), "a||");
+        assert_eq!(plain(b"CS", b"a \0 \\ b\0c\\d"), "a| b\0c|d");
+        assert_eq!(plain(b"PN", b"a=\0=\\b =\\c"), "a==|b ==|c==");
         assert_eq!(plain(b"DS", b" 1 \\\t2\n "), "1|2");
+        assert_eq!(plain(b"DS", b"1\0\\2\0\t\0"), "1|2");
         assert_eq!(plain(b"AE", b" \0a \0 "), "\0a");
         assert_eq!(plain(b"UR", b" a\n \0 "), " a");
         assert_eq!(plain(b"LT", b" a\\b  "), " a\\b");
