@@ -10,10 +10,12 @@ import stat
 import sys
 from argparse import Namespace
 from asyncio import StreamReader, StreamReaderProtocol, StreamWriter
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO, NamedTuple, cast
 
 from streamdicom._tokens import WRITE, access_of
@@ -38,7 +40,9 @@ from streamdicom.filters import ElementSorter
 from streamdicom.io import CHUNK, NamedFile, Output, temporary
 from streamdicom.options import WriteOptions
 
-_MAX_PEERS = 64  # at once; each can take a few MiB, and others wait for a place
+_MAX_PEERS = 64  # at once; each can take a few MiB
+_QUIET = 2.0  # seconds without _PROGRESS after which a peer may lose its place to another
+_PROGRESS = 1024  # bytes; the least rate of a peer that keeps its place is that of a body for ``serve``
 _MAX_STREAMS = 4096  # that can be resumed; the oldest is forgotten
 _BATCH_SIZE = 32  # events that are written together; each event of a long value holds a block of it
 
@@ -192,10 +196,32 @@ class _Stream:
     task: asyncio.Task[bool] | None = None
 
 
+class _Place:
+    """The place of a peer among those that are served at once."""
+
+    def __init__(self, name: str, host: object) -> None:
+        self.name = name
+        self.host = host
+        self.quiet_since = monotonic()
+        self.task: asyncio.Task[bool] | None = None
+        self._left = _PROGRESS
+
+    def note(self, size: int) -> None:
+        """Note the bytes that have arrived."""
+        self._left -= size
+        if self._left <= 0:
+            self._left = _PROGRESS
+            self.quiet_since = monotonic()
+
+
 class _Peer(NamedTuple):
-    name: str
+    place: _Place
     reader: StreamReader
     writer: StreamWriter
+
+    @property
+    def name(self) -> str:
+        return self.place.name
 
     async def answer(self, text: str) -> None:
         """Send a line to a sender, which closing the connection does not discard."""
@@ -210,7 +236,8 @@ class _Listener:
         self._lines = lines
         self._access = access
         self._timeout = timeout
-        self._places = asyncio.Semaphore(_MAX_PEERS)
+        self._places: dict[_Place, None] = {}
+        self._left = asyncio.Event()  # a peer has
         self._streams: dict[str, _Stream] = {}
         self._is_unix = server.family not in (socket.AF_INET, socket.AF_INET6)
         # Closing a Unix socket or TLS cannot acknowledge, and a plain peer has no token.
@@ -221,10 +248,12 @@ class _Listener:
         try:
             async with asyncio.TaskGroup() as peers:
                 while True:
-                    await self._places.acquire()
-                    task = peers.create_task(self._serve(*await self._accept()))
+                    connection, place = await self._accept()
+                    await self._make_room()
+                    self._places[place] = None
+                    place.task = peers.create_task(self._serve(connection, place))
                     if once:
-                        return await task
+                        return await place.task
         except ExceptionGroup as group:  # an error of the target; _serve handles errors of peers
             raise group.exceptions[0].__cause__ or group.exceptions[0] from None
 
@@ -233,7 +262,28 @@ class _Listener:
             return f"{UNIX}{address}" if address else "a process of this machine"
         return (TLS if self._access.tls else "") + format_address(address)
 
-    async def _accept(self) -> tuple[socket.socket, str]:
+    async def _make_room(self) -> None:
+        """Wait until a peer has left, or end the connection of a quiet one.
+
+        The peer is of the host with most places, so that a host cannot take the places of others.
+        """
+        while len(self._places) >= _MAX_PEERS:
+            self._left.clear()
+            hosts = Counter(place.host for place in self._places)
+            latest = monotonic() - _QUIET
+            quiet = [place for place in self._places if place.quiet_since <= latest]
+            if quiet:
+                place = min(quiet, key=lambda place: (-hosts[place.host], place.quiet_since))
+                console.error(f"{place.name}: the connection is given up for another, because it is silent")
+                await _end(place.task)
+                self._places.pop(place, None)  # also if its task had not begun
+            else:
+                wait = min(place.quiet_since for place in self._places) - latest
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._left.wait()
+
+    async def _accept(self) -> tuple[socket.socket, _Place]:
         # loop.sock_accept would lose a connection that is accepted at the moment of Ctrl-C.
         while True:
             try:
@@ -245,17 +295,17 @@ class _Listener:
             except ConnectionError:  # closed by the peer before it was accepted
                 continue
             else:
-                return connection, self._name(address)
+                return connection, _Place(self._name(address), address[:1])
 
-    async def _serve(self, connection: socket.socket, name: str) -> bool:
+    async def _serve(self, connection: socket.socket, place: _Place) -> bool:
         """Receive the stream of a peer; return True if it is complete."""
-        writer = None
+        writer, name = None, place.name
         try:
             with _naming_loss():
                 reader, writer = await _opened(connection, self._access.tls, self._timeout)
                 async with asyncio.timeout(self._timeout):
                     greeting, start = await exchange.read_greeting(reader)
-            peer = _Peer(name, reader, writer)
+            peer = _Peer(place, reader, writer)
             return await (self._receive(peer, greeting) if greeting else self._receive_plain(peer, start))
         except (StreamDicomError, _PeerError) as error:
             console.error(f"{name}: {error}")
@@ -267,14 +317,15 @@ class _Listener:
             if writer:
                 writer.transport.abort()  # does nothing if it is closed
             connection.close()
-            self._places.release()
+            self._places.pop(place, None)
+            self._left.set()
 
     async def _receive_plain(self, peer: _Peer, start: bytes) -> bool:
         if not self._accepts_plain:
             raise _PeerError("expected a line of streamdicom send")
         if not start:  # complete as NDJSON, but certainly a mistake of the peer
             raise TruncatedError("expected a data set, found no data")
-        await self._take(_plain(peer.reader, start, self._timeout), _Stream())
+        await self._take(_plain(peer.reader, start, self._timeout), _Stream(), peer.place)
         exchange.acknowledge_on_close(peer.writer.get_extra_info("socket"))
         await _close(peer.writer)
         return True
@@ -297,7 +348,7 @@ class _Listener:
             await peer.answer(f"{exchange.READY} {stream.written}")
         exchange.reset_on_close(peer.writer.get_extra_info("socket"))
         try:
-            await self._take(_timed(exchange.read_chunks(peer.reader), self._timeout), stream)
+            await self._take(_timed(exchange.read_chunks(peer.reader), self._timeout), stream, peer.place)
         except (StreamDicomError, OSError, _TargetError) as error:
             if isinstance(error, _TargetError) or not isinstance(error.__cause__, SOURCE_LOST):
                 stream.has_failed = True
@@ -316,11 +367,11 @@ class _Listener:
             await _close(peer.writer)
         return False
 
-    async def _take(self, received: AsyncGenerator[bytes, None], stream: _Stream) -> None:
+    async def _take(self, received: AsyncGenerator[bytes, None], stream: _Stream, place: _Place) -> None:
         with temporary() as line:
             render = _Renderer(line)
             batch: list[Event] = []
-            async with aclosing(aiter_events(received)) as events:
+            async with aclosing(aiter_events(_noted(received, place))) as events:
                 async for event in events:
                     batch.append(event)
                     is_end = event[0] == END_DATASET
@@ -381,6 +432,14 @@ async def _end(task: asyncio.Task[bool] | None) -> None:
     if task is not None and not task.done():
         task.cancel()
         await asyncio.wait([task])
+
+
+async def _noted(pieces: AsyncGenerator[bytes, None], place: _Place) -> AsyncGenerator[bytes, None]:
+    """Yield pieces, and note their bytes at the place of the peer."""
+    async with aclosing(pieces):
+        async for data in pieces:
+            place.note(len(data))
+            yield data
 
 
 async def _plain(reader: StreamReader, start: bytes, timeout: float) -> AsyncGenerator[bytes, None]:

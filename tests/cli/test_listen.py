@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -127,19 +128,42 @@ def test_peers_do_not_wait_for_each_other() -> None:
         assert listener.stdout.readline() == ONE + b"\n"
 
 
-def test_number_of_peers_is_bounded() -> None:
+def test_silent_peer_loses_its_place_to_another() -> None:
     with listening() as listener:
-        idle = [listener.connect() for _ in range(64)]
+        active, *silent = [listener.connect() for _ in range(64)]
+        active.sendall(b"[" + b" " * 2000)
         with listener.connect() as late:
             late.sendall(ONE)
-            late.settimeout(0.2)
-            late.shutdown(socket.SHUT_WR)
-            with pytest.raises(TimeoutError):
-                late.recv(1)
-            idle.pop().close()
-            late.settimeout(PATIENCE)
-            assert late.recv(1) == b""
-        for one in idle:
+            late.settimeout(20)  # the others have a minute
+            assert is_acknowledged(late)
+        ended, _, _ = select.select(silent, [], [], 1)
+        assert ended == silent[:1]  # the place of one was enough
+        assert "it is silent" in listener.read_error()
+        active.sendall(b"{}]")
+        assert is_acknowledged(active)
+        for one in (active, *silent):
+            one.close()
+
+
+def test_sender_that_loses_its_place_resumes(tmp_path: Path) -> None:
+    with listening("-o", tmp_path / "out.ndjson") as listener:
+        stalled = listener.connect()
+        stalled.sendall(b"streamdicom-send 1 new " + b"a" * 32 + b" \n")
+        assert stalled.recv(100) == b"ready 0\n"
+        stalled.sendall(len(ONE + b"[").to_bytes(4, "big") + b"[" + ONE)
+        others = [listener.connect() for _ in range(63)]
+        with listener.connect() as late:
+            late.sendall(ONE)
+            late.settimeout(20)
+            assert is_acknowledged(late)
+        with pytest.raises(ConnectionError):
+            stalled.recv(1)
+        others.pop().close()
+        with listener.connect() as again:
+            again.settimeout(20)
+            again.sendall(b"streamdicom-send 1 resume " + b"a" * 32 + b" \n")
+            assert again.recv(100) == b"ready 1\n"
+        for one in (stalled, *others):
             one.close()
 
 
