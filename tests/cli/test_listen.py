@@ -16,7 +16,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 import streamdicom
-from tests.cli.listening import PATIENCE, Listener, is_acknowledged, listening
+from tests.cli.listening import Listener, is_acknowledged, listening
 from tests.cli.running import ONE, run
 from tests.support.connections import dataset, reset
 
