@@ -302,7 +302,9 @@ _STORE = Command(
     "Each acknowledged instance is printed, with its file. A request whose connection is lost is sent again. With a "
     "journal, the command sends what the journal does not have, so the same command continues where it has stopped.",
     (
-        positional("sources", "FILE", "DICOM files, or folders of them.", nargs="+", type=path),
+        positional(
+            "sources", "FILE", "DICOM files, or folders in which they are found by content.", nargs="+", type=path
+        ),
         positional("url", "URL", "The base URL of the server, or that of its studies or of one study."),
         option("--journal", metavar="FILE", type=path, text="Append each acknowledged instance to this file."),
         *_SERVER,

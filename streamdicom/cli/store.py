@@ -14,7 +14,7 @@ from streamdicom.cli.exit_codes import DONE, FAILED, UsageError, usage_errors
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.requests import client_of, naming_server
 from streamdicom.cli.terminal import console, counted
-from streamdicom.inputs import walk_within
+from streamdicom.inputs import Kind, recognized, walk_within
 
 try:
     from streamdicom.web.client import Stored, store_files
@@ -30,7 +30,7 @@ def run(arguments: Namespace) -> int:
     if "/studies" not in url:
         url += "/studies"
     known = set(_read_journal(arguments.journal))
-    numbers = dict.fromkeys(("stored", "failed", "before"), 0)
+    numbers = dict.fromkeys(("stored", "failed", "before", "passed over"), 0)
     with ExitStack() as stack:
         stack.enter_context(naming_server(url))
         client = stack.enter_context(client_of(arguments))
@@ -44,19 +44,36 @@ def run(arguments: Namespace) -> int:
             numbers["failed" if outcome.failure else "stored"] += 1
             progress.update(f"Storing {counted(numbers['stored'], 'instance')}", 0, None)
     before = f", {counted(numbers['before'], 'file')} before" if numbers["before"] else ""
-    console.note(f"stored {counted(numbers['stored'], 'instance')}{before}, {numbers['failed']} not stored")
+    passed_over = f", {counted(numbers['passed over'], 'file')} passed over" if numbers["passed over"] else ""
+    summary = f"stored {counted(numbers['stored'], 'instance')}{before}{passed_over}"
+    console.note(f"{summary}, {numbers['failed']} not stored")
     return FAILED if numbers["failed"] else DONE
 
 
 def _new_files(sources: Iterable[Path], known: Collection[_Known], numbers: dict[str, int]) -> Iterator[Path]:
-    """Yield the files that the journal does not have."""
+    """Yield the files that the journal does not have.
+
+    Files of a folder are chosen by content: those that are no DICOM files are passed over.
+    """
     for source in sources:
-        paths = [source] if not source.is_dir() else (Path(path) for path, _ in walk_within(os.fspath(source)))
-        for path in paths:
+        for path in _dicom_files(source, numbers) if source.is_dir() else [source]:
             if known and _key(path) in known:
                 numbers["before"] += 1
             else:
                 yield path
+
+
+def _dicom_files(folder: Path, numbers: dict[str, int]) -> Iterator[Path]:
+    for path, status in walk_within(os.fspath(folder)):
+        found = recognized(path, status, is_named=False)
+        if found.kind == Kind.DICOM:
+            yield Path(path)
+        elif found.kind == Kind.FAULT:
+            console.note(f"not stored: {path}: {found.fault}")
+            numbers["failed"] += 1
+        else:
+            console.detail(f"passed over: {path}")
+            numbers["passed over"] += 1
 
 
 def _report(outcome: Stored, journal: TextIO | None) -> None:

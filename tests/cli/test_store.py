@@ -12,6 +12,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.encaps import generate_frames
 
+from streamdicom.server import Catalog
 from tests.cli.running import run
 from tests.web.client.scripted import response, scripted
 from tests.web.client.server import serving
@@ -51,12 +52,27 @@ def test_each_acknowledged_instance_is_printed(url: str, folder: Path, suffix: s
 
 
 def test_file_that_is_not_stored_is_named_and_fails_the_command(url: str, folder: Path) -> None:
-    (folder / "other.txt").write_text("no DICOM file")
-    result = run("store", folder, url)
+    other = folder.parent / "other.txt"
+    other.write_text("no DICOM file")
+    (folder / "bad.dcm").write_text("no DICOM file")
+    result = run("store", folder, other, url)
     assert result.code == 1
-    assert f"not stored: {folder / 'other.txt'}: " in result.stderr
+    for path in (other, folder / "bad.dcm"):
+        assert f"not stored: {path}: " in result.stderr
     assert "no DICOM file" not in result.stderr
-    assert result.stderr.splitlines()[-1] == "streamdicom: stored 3 instances, 1 not stored"
+    assert result.stderr.splitlines()[-1] == "streamdicom: stored 3 instances, 2 not stored"
+
+
+def test_files_of_a_folder_that_are_no_dicom_files_are_passed_over(url: str, folder: Path) -> None:
+    with Catalog(folder) as catalog:  # which a server has left in the folder
+        catalog.refresh()
+    (folder / "notes.txt").write_text("no DICOM file")
+    result = run("store", folder, url, "--verbose")
+    passed_over = {line.split(": ", 2)[-1] for line in result.stderr.splitlines() if "passed over: " in line}
+    assert {str(folder / "notes.txt"), str(folder / ".streamdicom" / "index.sqlite")} <= passed_over
+    assert result.code == 0
+    summary = f"stored 3 instances, {len(passed_over)} files passed over, 0 not stored"
+    assert result.stderr.splitlines()[-1] == f"streamdicom: {summary}"
 
 
 def test_journal_continues_where_the_command_has_stopped(url: str, folder: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -11,13 +11,15 @@ from typing import Self
 from httpx2 import URL, Client, HTTPError, InvalidURL, TimeoutException
 from httpx2 import Response as HttpResponse
 
-from streamdicom.errors import ResponseError
+from streamdicom.errors import InputError, ResponseError
 from streamdicom.io import Expansion
 from streamdicom.limits import Limits
 from streamdicom.web.content import ContentDecoder
 
 _TIMEOUT = 30.0  # seconds without a byte, for the default client
 _MAX_REDIRECTS = 5
+_MAX_REASON = 200  # characters of the explanation of an error status
+_EXPLANATIONS = frozenset({"text/plain", "application/json", "application/problem+json"})
 _MAX_URL_LENGTH = 8192  # characters
 _CODINGS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip"}
 
@@ -63,6 +65,20 @@ class Response:
     media_type: str
     warnings: list[str]
     chunks: Iterator[bytes]
+
+    def reason(self) -> str:
+        """Return the start of a text or JSON body, which explains an error status.
+
+        The body may be that of a stranger, so the result has no control characters and one line.
+        """
+        if self.media_type.partition(";")[0].strip().lower() not in _EXPLANATIONS:
+            return ""
+        text = b""
+        with suppress(HTTPError, InputError):
+            while len(text) < _MAX_REASON and (chunk := next(self.chunks, b"")):
+                text += chunk
+        shown = "".join(one if one.isprintable() else " " for one in text.decode("utf-8", "replace"))
+        return " ".join(shown.split())[:_MAX_REASON]
 
 
 class Exchange:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 # The UID that identifies a result, by the last segment of the path of a search (PS3.18 table 10.6.1-1).
 _UID_TAGS = {"studies": STUDY_INSTANCE_UID, "series": SERIES_INSTANCE_UID, "instances": SOP_INSTANCE_UID}
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each attempt after a lost connection
+_STATUSES = frozenset(HTTPStatus)
 GATEWAY_ERRORS = frozenset({502, 503, 504})  # the server may be back soon
 
 # Without UIDs, a server that ignores the offset and repeats its first page cannot be recognized.
@@ -48,16 +49,11 @@ _WARNING_SEPARATOR = re.compile(r",\s*(?=[0-9]{3}\s)")  # between warnings in on
 _MORE_RESULTS = "the server has more results than it returns"
 
 
-def status_text(status: int) -> str:
-    """Return a status code with its reason phrase, if it has one.
-
-    >>> status_text(404), status_text(499)
-    ('404 Not Found', '499')
-    """
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)
+def status_text(head: ResponseHead) -> str:
+    """Return the status of a response, with its phrase and its reason."""
+    reason = head.reason()
+    phrase = f" {HTTPStatus(head.status).phrase}" if head.status in _STATUSES else ""
+    return f"{head.status}{phrase}{f': {reason}' if reason else ''}"
 
 
 class ResponseHead(Protocol):
@@ -78,6 +74,9 @@ class ResponseHead(Protocol):
     @property
     def warnings(self) -> list[str]:
         """The header fields Warning."""
+
+    def reason(self) -> str:
+        """Return the explanation of an error status in the body, or nothing."""
 
 
 # --- one response ----------------------------------------------------------------------------------------------
@@ -241,9 +240,9 @@ class Fetch(ABC):
             TruncatedError: A gateway error after an earlier response.
         """
         if head.status in GATEWAY_ERRORS and self.has_begun:
-            raise TruncatedError(f"the server returned {status_text(head.status)} after an incomplete response")
+            raise TruncatedError(f"the server returned {status_text(head)} after an incomplete response")
         if head.status not in (200, 204, 206):
-            raise ResponseError(f"the server returned {status_text(head.status)}", head.status)
+            raise ResponseError(f"the server returned {status_text(head)}", head.status)
         self.has_begun = True
         self._server_has_more = head.status == 206 or any(map(_announces_more, head.warnings))
         parser = self._new_parser(head.url)

@@ -68,7 +68,7 @@ def accepted(url: URL) -> str:
 def _parts(url: URL, exchange: Exchange) -> Iterator[Part]:
     with _errors(), exchange, exchange.get(url, accepted(url)) as response:
         if response.status != 200:
-            raise ResponseError(f"expected status 200, got {status_text(response.status)}", response.status)
+            raise ResponseError(f"expected status 200, got {status_text(response)}", response.status)
         name, parameters = parse_media_type(response.media_type)
         if name == "multipart/related":
             yield from _related(parameters.get("boundary", ""), response)

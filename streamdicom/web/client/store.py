@@ -109,7 +109,7 @@ class HttpStore:
 
 def _value(response: Response) -> Iterator[bytes]:
     if response.status != 200:
-        raise ResponseError(f"expected status 200, got {status_text(response.status)}", response.status)
+        raise ResponseError(f"expected status 200, got {status_text(response)}", response.status)
     name, parameters = parse_media_type(response.media_type)
     if name == "multipart/related":
         yield from _parts(MultipartParser(parameters.get("boundary", "").encode("latin-1")), response.chunks)

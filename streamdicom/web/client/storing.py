@@ -165,7 +165,7 @@ def _body(batch: Sequence[_File], head: bytes, tail: bytes) -> Iterator[bytes]:
 def _read(batch: Sequence[_File], response: Response) -> Iterator[Stored]:
     """Yield the outcome of each file of a request."""
     if response.status not in _ANSWERED:
-        raise ResponseError(f"the server did not store: {status_text(response.status)}", response.status)
+        raise ResponseError(f"the server did not store: {status_text(response)}", response.status)
     stored: set[str] = set()
     failed: dict[str, str] = {}
     try:

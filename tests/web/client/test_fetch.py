@@ -15,7 +15,7 @@ import pytest
 
 from streamdicom import InputError, LimitError, Limits, ReadOptions, TruncatedError, iter_datasets
 from streamdicom.errors import ResponseError, TruncatedResult
-from streamdicom.web.client import HttpStore, fetch_datasets, paging
+from streamdicom.web.client import HttpStore, fetch_datasets, paging, retrieve
 from tests.web.client.scripted import (
     DICOM_JSON,
     GZIP,
@@ -377,6 +377,21 @@ def test_error_status_is_a_response_error(status: int, path: str) -> None:
         fetch_uids(server.url + path)
     assert caught.value.status == status
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("path", [METADATA, "/studies", "/studies/1.2", "/studies/1.2/series/3/instances/4/frames/1"])
+def test_reason_of_the_server_is_one_plain_line(path: str) -> None:
+    text = b"\nthe folder cannot be \x1b[2Jread:\r\n  no such file \xff" + b"x" * 100_000
+    for content_type, is_shown in (("text/plain; charset=utf-8", True), ("application/dicom+json", False)):
+        with (
+            scripted(lambda _, kind=content_type: response(text, status=507, content_type=kind)) as server,
+            pytest.raises(ResponseError, match="507 Insufficient Storage") as caught,
+        ):
+            list(retrieve(server.url + path) if path.count("/") in (2, 8) else fetch_datasets(server.url + path))
+        message = caught.value.message
+        assert ("the folder cannot be [2Jread: no such file \ufffdxxx" in message) is is_shown
+        assert message.isprintable()
+        assert len(message) < 300
 
 
 @pytest.mark.parametrize(

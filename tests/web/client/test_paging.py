@@ -23,6 +23,9 @@ class Head:
     media_type: str = "application/dicom+json"
     warnings: list[str] = field(default_factory=list)
 
+    def reason(self) -> str:
+        return ""
+
 
 def document(numbers: Iterable[int]) -> bytes:
     # A string in place of an array is a deviation.
