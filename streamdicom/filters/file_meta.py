@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from streamdicom._encoded import ENCODED
 from streamdicom.dicom import FILE_META_GROUP, TRANSFER_SYNTAX_UID, is_encapsulated
-from streamdicom.events import ELEMENT, START_DATASET, Event, by_dataset
+from streamdicom.events import ELEMENT, END_DATASET, END_SEQUENCE, START_SEQUENCE, Event, by_dataset
 
 _MAX_HELD = 256  # events; more than File Meta Information has elements
+_ENDS = frozenset({END_DATASET, ENCODED})
 
 
 def needed_file_meta(events: Iterable[Event], *, always: bool = False) -> Iterator[Event]:
@@ -28,17 +30,35 @@ def needed_file_meta(events: Iterable[Event], *, always: bool = False) -> Iterat
     """
     held: list[Event] = []
     is_needed = always
+    depth = 0
     remaining = iter(events)
     for event in remaining:
         held.append(event)
         kind, tag, _, value = event
-        if tag == TRANSFER_SYNTAX_UID and kind == ELEMENT:
+        if kind == START_SEQUENCE:
+            depth += 1
+        elif kind == END_SEQUENCE:
+            depth -= 1
+        elif tag == TRANSFER_SYNTAX_UID and kind == ELEMENT and not depth:
             is_needed = always or (bool(value) and is_encapsulated(value[0]))
-        if (kind != START_DATASET and tag >> 16 != FILE_META_GROUP) or len(held) > _MAX_HELD:
+        is_over = not depth and (tag >> 16 > FILE_META_GROUP or kind in _ENDS)
+        if is_over or len(held) > _MAX_HELD:
             break
-    if not is_needed:
-        held = [event for event in held if event[1] >> 16 != FILE_META_GROUP]
-    return chain(held, remaining)
+    return chain(held if is_needed else _without_file_meta(held), remaining)
+
+
+def _without_file_meta(events: Iterable[Event]) -> Iterator[Event]:
+    depth, outermost = 0, 0
+    for event in events:
+        kind, tag, _, _ = event
+        if not depth:
+            outermost = tag
+        if kind == START_SEQUENCE:
+            depth += 1
+        elif kind == END_SEQUENCE:
+            depth -= 1
+        if outermost >> 16 != FILE_META_GROUP:
+            yield event
 
 
 def needed_file_meta_of_each(events: Iterable[Event]) -> Iterator[Event]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from pydicom.data import get_testdata_file
 import streamdicom
 from streamdicom import _native
 from tests.cli.running import ONE, dicom_file, run, without_preamble
+from tests.formats.part10.files import EXPLICIT, start
 
 _CT = get_testdata_file("CT_small.dcm")
 
@@ -134,6 +136,19 @@ def test_unknown_suffix_needs_to(name: str, tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
     assert run("convert", "-", tmp_path / name, "--to", "json", data=b"{}").code == 0
     assert any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("functions", [None, _native.functions])
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_elements_below_the_file_meta_information_are_sorted(
+    functions: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
+) -> None:
+    monkeypatch.setattr(_native, "functions", functions)
+    low = EXPLICIT.element(0x00000002, "UI", b"1.2\0") + EXPLICIT.element(0x00010002, "UI", b"1.3\0")
+    (tmp_path / "in.dcm").write_bytes(start(EXPLICIT.uid) + low + EXPLICIT.element(0x00080060, "CS", b"CT"))
+    assert run("convert", "--file-meta", tmp_path / "in.dcm", tmp_path / f"out.{form}").code == 0
+    found = re.findall('"([0-9A-F]{8})"', (tmp_path / f"out.{form}").read_text())
+    assert found == ["00000002", "00010002", "00020010", "00080060"]
 
 
 @pytest.mark.parametrize("name", ["IM0001", "1.2.840.10008.1", "CT.1.2.3", "out.DCM"])

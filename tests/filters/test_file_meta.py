@@ -37,6 +37,28 @@ def test_file_meta_is_kept_for_encapsulated_pixel_data(syntax: Event, always: bo
     assert list(needed_file_meta(events, always=always)) == expected
 
 
+@pytest.mark.parametrize("syntax", [_EXPLICIT, _JPEG])
+def test_lower_groups_do_not_hide_file_meta(syntax: str) -> None:
+    tag, inner = 0x00010002, _syntax(_EXPLICIT)  # group 0002 within an item is an element like others
+    low = [
+        (EventType.START_SEQUENCE, tag, "SQ", None),
+        (EventType.START_ITEM, tag, "SQ", 0),
+        *(_NAME, inner),
+        (EventType.END_ITEM, tag, "SQ", None),
+        (EventType.END_SEQUENCE, tag, "SQ", None),
+    ]
+    odd = [(kind, 0x00020200 if outer == tag else outer, vr, value) for kind, outer, vr, value in low]
+    kept = [_syntax(syntax), *odd] if syntax == _JPEG else []
+    assert list(needed_file_meta([_START, *low, _syntax(syntax), *odd, _NAME, _END])) == [
+        _START,
+        *low,
+        *kept,
+        _NAME,
+        _END,
+    ]
+    assert list(needed_file_meta([_START, *low, _END, _syntax(syntax)])) == [_START, *low, _END, _syntax(syntax)]
+
+
 def test_data_set_without_elements_is_passed_on() -> None:
     assert list(needed_file_meta([_START, _END])) == [_START, _END]
     assert list(needed_file_meta([])) == []

@@ -38,7 +38,7 @@ from streamdicom.formats.part10.context import NO_END, Context, ElementContext
 from streamdicom.formats.part10.elements import ElementParser
 from streamdicom.formats.part10.headers import read_header, write_header
 from streamdicom.formats.part10.receive_buffer import Inflater
-from streamdicom.formats.part10.runs import encoding_run
+from streamdicom.formats.part10.runs import encoding_run, run_of_engine
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.io import CHUNK, Expansion
 from streamdicom.options import ReadOptions, options_or_default
@@ -299,6 +299,8 @@ class Part10Parser(ElementParser, SelfEncoding):
         if self._input.lacks(8):
             return False
         encoding = self._encoding()
+        if encoding.tag.unpack_from(self._input.data, self._input.pos)[0] <= FILE_META_GROUP:
+            self._part10_run = run_of_engine()  # the writer must see that the order is wrong
         self._context = Context(encoding, self._tables[encoding], 0, NO_END, NO_END, NO_END, ElementContext())
         return self._move(ParserState.ELEMENTS)
 

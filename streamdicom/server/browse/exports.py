@@ -70,8 +70,11 @@ class Export:
                 yield from step.numbers
 
     def events(self, number: int) -> Iterator[Event]:
-        """Yield the events of a data set in the order of their tags."""
-        return sort_elements(events_of(self.library, number, reading_options(self.library)))
+        """Yield the events of a data set in the order of tags, with group 0002 if needed."""
+        events = events_of(self.library, number, reading_options(self.library))
+        if self.library.locate(number).unit.format == "dicom":  # where group 0002 is first, whatever tags follow
+            return sort_elements(needed_file_meta(events))
+        return needed_file_meta(sort_elements(events))
 
     def add_fault(self, number: int, error: Exception) -> None:
         """Note a data set that cannot be written."""
@@ -83,7 +86,7 @@ def _lines(export: Export) -> Iterator[bytes]:
     """Yield NDJSON. A data set that is not readable ends it with an error."""
     encoder = EventEncoder(format="ndjson", options=_OPTIONS)
     for number in export.numbers():
-        yield from encoder.encode(needed_file_meta(export.events(number)))
+        yield from encoder.encode(export.events(number))
     yield encoder.close()
 
 

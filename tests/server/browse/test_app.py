@@ -383,6 +383,15 @@ def test_export_as_ndjson_is_equal_to_the_source(client: TestClient) -> None:
     assert len(_download(client, format="ndjson").splitlines()) == _COUNT
 
 
+def test_export_as_ndjson_has_no_group_0002_after_lower_groups(tmp_path: Path) -> None:
+    low = {"00010002": {"vr": "LO", "Value": ["a"]}, "00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}}
+    (tmp_path / "a.json").write_text(json.dumps(low))
+    (tmp_path / "b.dcm").write_bytes(Path(get_testdata_file("nested_priv_SQ.dcm")).read_bytes())
+    with page(tmp_path) as client:
+        found = [json.loads(line) for line in _download(client, format="ndjson").splitlines()]
+    assert [list(one) for one in found] == [["00010002"], ["00010001", "7FE00010"]]
+
+
 def test_export_as_dicom_files(client: TestClient, files: TestClient) -> None:
     with zipfile.ZipFile(io.BytesIO(_download(client, format="dicom", numbers=[3]))) as archive:
         ds = dcmread(io.BytesIO(archive.read("00000003.dcm")), force=True)
