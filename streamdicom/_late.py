@@ -1,8 +1,34 @@
-"""Names of a package that are imported when they are first accessed (PEP 562)."""
+"""Names of a package (PEP 562) and patterns that are made when first used."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+
+TYPE_CHECKING = False  # as in typing, which takes long to import
+if TYPE_CHECKING:
+    from re import compile as late_pattern
+    from typing import Any
+
+    __all__ = ["late_names", "late_pattern"]
+else:
+
+    class late_pattern:  # noqa: N801 - it stands for re.compile
+        r"""A regular expression that is compiled when it is first used.
+
+        A command imports many of them and uses few.
+
+        >>> late_pattern(r"[0-9]+").fullmatch("17")[0]
+        '17'
+        """
+
+        def __init__(self, pattern: str | bytes, flags: int = 0) -> None:
+            self._arguments = pattern, flags
+
+        def __getattr__(self, name: str) -> Any:
+            value = getattr(re.compile(*self._arguments), name)
+            setattr(self, name, value)  # so this method is not called again
+            return value
 
 
 def late_names(

@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from streamdicom._push import PushParser, StickyError, finished
+from streamdicom._records import replace
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.converters import converters_in_force
 from streamdicom.errors import Location, OutputError, StreamDicomError, TruncatedError

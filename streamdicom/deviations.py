@@ -7,11 +7,11 @@ The lenient profile reads each form as its row says and reports a ``Deviation``.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
 from streamdicom._html import table
+from streamdicom._records import record
 from streamdicom._warn import Warner
 from streamdicom._warn import warn as _warn
 from streamdicom.errors import Location
@@ -516,7 +516,7 @@ MODULE_CODES = frozenset(
 """The codes that only a check of modules reports."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Deviation:
     """A deviation from the standard, found while reading.
 

@@ -27,13 +27,14 @@ they are known. Messages never quote values of the document, which may be a heal
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from streamdicom._late import late_pattern
+from streamdicom._records import record, replace
 
-@dataclass(frozen=True, slots=True)
+
+@record(frozen=True, slots=True)
 class Location:
     """A place in a stream of data sets. Unknown parts are None or empty.
 
@@ -74,7 +75,7 @@ class Location:
         return keyword_of(int(last[1], 16)) if last else ""
 
 
-_LAST_TAG = re.compile(r"([0-9A-F]{8})(?:\[\d+\])?\Z")
+_LAST_TAG = late_pattern(r"([0-9A-F]{8})(?:\[\d+\])?\Z")
 
 
 @lru_cache(maxsize=4096)

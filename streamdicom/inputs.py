@@ -11,7 +11,6 @@ Pipes and devices are never opened.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +19,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, NamedTuple, TypeAlias, cast
 
+from streamdicom._late import late_pattern
 from streamdicom.dicom import tag_for_keyword_key
 from streamdicom.errors import InputError
 from streamdicom.formats import DICOM, EMPTY, JSON, UNKNOWN_MESSAGE, XML, detect, form_of_name
@@ -39,11 +39,11 @@ HEAD_SIZE = 512
 """Bytes that recognize a tar file. The other formats need fewer."""
 
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # ``Path`` drops the second slash; one letter is a drive
-_JSON_ARRAY = re.compile(r"\[\s*[{\]]")
-_MAGIC = re.compile(r"[*?\[]")  # of a glob pattern
-_FIRST_KEY = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"([0-9A-Za-z]+)"\s*:')
-_TAG = re.compile(r"[0-9A-Fa-f]{8}")
+_URL = late_pattern(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # ``Path`` drops the second slash; one letter is a drive
+_JSON_ARRAY = late_pattern(r"\[\s*[{\]]")
+_MAGIC = late_pattern(r"[*?\[]")  # of a glob pattern
+_FIRST_KEY = late_pattern(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"([0-9A-Za-z]+)"\s*:')
+_TAG = late_pattern(r"[0-9A-Fa-f]{8}")
 _XML_ROOT = b"<NativeDicomModel"
 
 _UNREADABLE = f"{UNKNOWN_MESSAGE}, nor a ZIP or tar file"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import Any
 
+from streamdicom._records import record
 
-@dataclass(frozen=True, slots=True, repr=False)
+
+@record(frozen=True, slots=True)
 class Limits:
     """Bounds on the input.
 
@@ -65,10 +66,10 @@ class Limits:
         return repr_of(self)
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < _MINIMUM.get(field.name, 1):
-                raise ValueError(f"Limits.{field.name} must be at least {_MINIMUM.get(field.name, 1)}, not {value!r}")
+        for name in self.__match_args__:
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < _MINIMUM.get(name, 1):
+                raise ValueError(f"Limits.{name} must be at least {_MINIMUM.get(name, 1)}, not {value!r}")
 
 
 # A segment must hold at least one surrogate pair as two \uXXXX escapes, or it could never make progress.
@@ -83,8 +84,8 @@ def repr_of(options: Any) -> str:
     """
     default = type(options)()
     shown = [
-        f"{field.name}={getattr(options, field.name)!r}"
-        for field in fields(options)
-        if getattr(options, field.name) != getattr(default, field.name)
+        f"{name}={getattr(options, name)!r}"
+        for name in options.__match_args__
+        if getattr(options, name) != getattr(default, name)
     ]
     return f"{type(options).__name__}({', '.join(shown)})"

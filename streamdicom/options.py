@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
+from streamdicom._records import field, record
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.converters import Converters
 from streamdicom.deviations import DEVIATIONS, Deviation
@@ -46,7 +46,7 @@ def _check_type(name: str, value: object, kind: Any) -> None:
         raise TypeError(f"{name} must be {kind.__name__}, not {type(value).__name__}")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record(frozen=True, slots=True)
 class ReadOptions:
     """Options for reading.
 
@@ -140,7 +140,7 @@ class ReadOptions:
             raise ValueError("expected bulk_data_store with deidentification, found bulk_data_uri_handler")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record(frozen=True, slots=True)
 class WriteOptions:
     """Options for writing.
 

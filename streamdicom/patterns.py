@@ -30,6 +30,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from streamdicom._cache import BoundedCache
 from streamdicom._dictionary import tag_of_keyword
+from streamdicom._late import late_pattern
 from streamdicom.dicom import FILE_META_GROUP, MAX_TAG, VRS, Form, definition_of, join_name
 from streamdicom.events import Value
 from streamdicom.limits import Limits
@@ -37,9 +38,9 @@ from streamdicom.limits import Limits
 Pattern: TypeAlias = str | int
 """A tag, or a pattern as a string."""
 
-_TAG = re.compile(r"[0-9A-Fa-fXx]{8}")
-_GROUP = re.compile(r"[0-9A-Fa-f]{4}")
-_PARENTHESES = re.compile(r"\(?([0-9A-Fa-fXx]{4}),([0-9A-Fa-fXx]{4})\)?")
+_TAG = late_pattern(r"[0-9A-Fa-fXx]{8}")
+_GROUP = late_pattern(r"[0-9A-Fa-f]{4}")
+_PARENTHESES = late_pattern(r"\(?([0-9A-Fa-fXx]{4}),([0-9A-Fa-fXx]{4})\)?")
 _ODD_GROUP = 0x00010000
 _MAX_SELECTIONS = 256
 _MIN_SIMILARITY = 0.8  # of a keyword that an error message suggests

@@ -20,7 +20,7 @@ from pydicom import Dataset, dcmread
 import streamdicom
 from streamdicom import BulkDataPolicy, ReadOptions, WriteOptions
 from streamdicom.cli import COMMANDS
-from streamdicom.cli.arguments import command_parser, parse_arguments
+from streamdicom.cli.parsers import command_parser, parse_arguments
 from tests.web.client.server import serving
 
 _ROOT = Path(__file__).parent.parent

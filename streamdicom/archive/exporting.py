@@ -28,12 +28,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from streamdicom._records import record, replace
 from streamdicom._workers import in_order
 from streamdicom.archive.manifest import ManifestWriter, Since, digest_of
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
@@ -283,7 +283,7 @@ def _checked(options: WriteOptions) -> WriteOptions:
     return options
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class _Container:
     """The data sets of a ZIP or tar file so far, and whether a member has failed."""
 

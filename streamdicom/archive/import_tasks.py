@@ -5,12 +5,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BufferedRandom
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from streamdicom._records import record, replace
 from streamdicom._warn import caught_warnings
 from streamdicom.api import write_events
 from streamdicom.archive.layout import with_values
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from streamdicom.index import Split
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Written:
     """A data set that was read.
 
@@ -111,7 +111,7 @@ class NoStore:
         )
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class FileWriter:
     """Writes data sets to partial files, in any process.
 

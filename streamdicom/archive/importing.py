@@ -34,13 +34,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from itertools import islice, starmap
 from pathlib import Path
 from typing import Any, TypeGuard, cast
 
+from streamdicom._records import replace
 from streamdicom._warn import warn
 from streamdicom._workers import in_order
 from streamdicom.api import expanded_events

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from streamdicom._dictionary import tag_of_keyword
+from streamdicom._late import late_pattern
 from streamdicom.dicom import (
     SERIES_INSTANCE_UID,
     SOP_INSTANCE_UID,
@@ -31,11 +32,11 @@ _DEFAULT_FIELDS = {
 }
 _UIDS = frozenset(_DEFAULT_FIELDS.values())
 
-_FIELD = re.compile(r"\{([^{}]*)\}")
+_FIELD = late_pattern(r"\{([^{}]*)\}")
 _MAX_VALUE_LENGTH = 64  # characters
 _MAX_NAME_SIZE = 200  # bytes; systems allow 255, and a suffix may be added
 # Names of devices on Windows, with any suffix.
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\..*)?", re.IGNORECASE)
+_RESERVED = late_pattern(r"(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\..*)?", re.IGNORECASE)
 
 
 class Layout:

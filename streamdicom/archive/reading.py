@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from streamdicom._push import PIECE_SIZE
+from streamdicom._records import replace
 from streamdicom.api import batches
 from streamdicom.archive.heads import Heads
 from streamdicom.archive.members import member_name, members

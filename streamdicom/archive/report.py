@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from streamdicom._records import field, record
 from streamdicom._warn import warn
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ _MAX_NAMES = 10_000  # inputs passed over that a report names
 _INTERVAL = 0.1  # seconds between two calls of the callback
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Skipped:
     """An input that is not in the output because of an error.
 
@@ -33,7 +33,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Report:
     """The result of an export or an import.
 
@@ -81,10 +81,12 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a dict that can be written as JSON."""
+        from dataclasses import asdict  # which takes long to import
+
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Progress:
     """The progress of an export or an import.
 

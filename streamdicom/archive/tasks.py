@@ -10,12 +10,12 @@ from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, fields, is_dataclass, replace
 from io import BufferedRandom, BytesIO
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
+from streamdicom._records import field, is_record, record, replace
 from streamdicom._warn import caught_warnings
 from streamdicom.api import expanded_events, write_events
 from streamdicom.archive.members import Member, member_name, members
@@ -46,7 +46,7 @@ _COPY_SIZE = 64 * 1024
 _MEMBER_SIZE = 256 * 1024  # bytes of compressed text after which a member ends, after a data set
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rendering:
     """The form of the output.
 
@@ -90,15 +90,15 @@ class Rendering:
 
     def request(self) -> dict[str, Any]:
         """Return all fields as JSON values, to compare requests."""
-        own = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in ("options", "folder")}
-        return own | {item.name: _described(getattr(self.options, item.name)) for item in fields(WriteOptions)}
+        own = {name: getattr(self, name) for name in self.__match_args__ if name not in ("options", "folder")}
+        return own | {name: _described(getattr(self.options, name)) for name in WriteOptions.__match_args__}
 
 
 def _described(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str | tuple):
         return value
     # Objects with behavior can be compared only by class.
-    return repr(value) if is_dataclass(value) else type(value).__qualname__
+    return repr(value) if is_record(value) else type(value).__qualname__
 
 
 class Task(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from streamdicom._records import field, record
 from streamdicom.archive.manifest import digest_of, read_manifest
 from streamdicom.archive.reading import iter_named_events
 from streamdicom.bulkdata import BulkDataStore, DirectoryStore, FsspecStore
@@ -24,7 +24,7 @@ _MAX_PROBLEMS = 1000  # that are kept
 _DIGEST = re.compile("[0-9a-f]{64}")  # the name of an entry by its content
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Verification:
     """The result of ``verify_export``.
 

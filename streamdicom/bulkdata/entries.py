@@ -6,9 +6,9 @@ URIs are part of documents, so they may be hostile: every entry must be inside t
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
+from streamdicom._late import late_pattern
 from streamdicom.bulkdata.store import BulkDataInfo
 from streamdicom.errors import BulkDataError
 
@@ -21,8 +21,8 @@ SEGMENT_SIZE = 64 * 1024
 _MAX_URI = 4096
 _MAX_NAME = 128
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")  # RFC 3986 3.1
-_UNSAFE = re.compile(r"[^0-9A-Za-z.-]+")
+_SCHEME = late_pattern(r"([A-Za-z][A-Za-z0-9+.-]*):")  # RFC 3986 3.1
+_UNSAFE = late_pattern(r"[^0-9A-Za-z.-]+")
 _NOT_IN_NAMES = set("/\\:" if os.name == "nt" else "/\\")
 
 

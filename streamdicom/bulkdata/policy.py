@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 
+from streamdicom._records import field, record
 from streamdicom.dicom import VRS, Form
 
 
@@ -24,7 +24,7 @@ class BulkDataAction(Enum):
 _INLINE = BulkDataAction.INLINE
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class BulkDataPolicy:
     """Decide on each value by its tag, otherwise by its VR, otherwise by its size.
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from streamdicom.cli.arguments import command_parser, main_parser, parse_arguments
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.commands import COMMANDS
 from streamdicom.cli.exit_codes import DONE, USAGE, UsageError, exit_code_of
+from streamdicom.cli.plain_arguments import plain_arguments
 from streamdicom.cli.terminal import console, printed_warnings, sigterm_as_exit, standard_streams
 
 
@@ -26,6 +28,8 @@ def _run(arguments: Sequence[str]) -> int:
     position = next((index for index, text in enumerate(arguments) if not text.startswith("-")), len(arguments))
     verbosity = 0
     if position or not arguments:
+        from streamdicom.cli.parsers import main_parser  # which takes long to import
+
         parser = main_parser(list(COMMANDS.values()))
         parsed = parser.parse_args(arguments[:position])
         if parsed.version:
@@ -48,7 +52,22 @@ def _run_command(name: str, arguments: Sequence[str], verbosity: int) -> int:
     command = COMMANDS.get(name)
     if command is None:
         raise UsageError(f"no such command: {name!r} (choose from {', '.join(COMMANDS)})")
-    parsed = parse_arguments(command_parser(command), arguments)
+    parsed = plain_arguments(command, arguments)
+    if parsed is None:
+        from streamdicom.cli.parsers import command_parser, parse_arguments
+
+        parsed = parse_arguments(command_parser(command), arguments)
     console.verbosity = parsed.verbosity or verbosity
-    code: int = import_module(f"streamdicom.cli.{command.module}").run(parsed)
-    return code
+    return _function(command.module)(parsed)
+
+
+def _function(module: str) -> Callable[[Arguments], int]:
+    """Import the function of a command, and collect no garbage meanwhile."""
+    is_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        function: Callable[[Arguments], int] = import_module(f"streamdicom.cli.{module}").run
+        return function
+    finally:
+        if is_enabled:
+            gc.enable()

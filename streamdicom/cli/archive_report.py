@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from streamdicom.archive import Progress, Report, versions
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, SKIPPED
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.terminal import console
@@ -42,7 +42,7 @@ def resumable(is_resumable: bool = True) -> Iterator[None]:
         raise
 
 
-def finish(report: Report, arguments: Namespace, summary: str) -> int:
+def finish(report: Report, arguments: Arguments, summary: str) -> int:
     """Write the report with versions and options, and print a summary."""
     path: Path | None = arguments.report
     facts = {"versions": versions(), "options": {name: _plain(value) for name, value in vars(arguments).items()}}

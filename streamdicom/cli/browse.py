@@ -6,9 +6,9 @@ import logging
 import secrets
 import warnings
 import webbrowser
-from argparse import Namespace
 from threading import Thread
 
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, UsageError
 from streamdicom.cli.network import format_address, listener_at
 from streamdicom.cli.terminal import console
@@ -25,7 +25,7 @@ _SHUTDOWN_TIMEOUT = 0  # seconds for responses that are being sent when the serv
 _TOKEN_SIZE = 32  # bytes
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     warnings.simplefilter("ignore")  # the page shows deviations; ``run`` of the command line restores filters
     token = secrets.token_urlsafe(_TOKEN_SIZE)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
 
-from streamdicom.cli.arguments import main_parser
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.commands import COMMANDS
 from streamdicom.cli.exit_codes import DONE, UsageError
+from streamdicom.cli.parsers import main_parser
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     try:
         import shtab

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 from warnings import catch_warnings, showwarning
 
+from streamdicom._records import replace
 from streamdicom.api import expanded_events, write_events
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.deidentifying import deidentification_of, finish_deidentification
 from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
 from streamdicom.cli.inputs import is_pipe, naming_input, read, size_of
@@ -30,7 +30,7 @@ from streamdicom.options import ReadOptions, WriteOptions
 _MAX_DEVIATIONS = 10_000
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     deidentification = deidentification_of(arguments)
     more = {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
 
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE
 from streamdicom.cli.inputs import event_batches, name_of, size_of
 from streamdicom.cli.options import read_options
@@ -17,7 +17,7 @@ from streamdicom.options import ReadOptions
 _ELEMENTS = ["SOPInstanceUID"]  # the others need not be read
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     options = read_options(arguments, include=_ELEMENTS)
     for source in arguments.sources:

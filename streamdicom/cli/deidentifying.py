@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import UsageError, usage_errors
 from streamdicom.cli.options import BASIC, NEW_KEY
 from streamdicom.cli.terminal import console
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streamdicom.deidentification import Deidentification
 
 
-def deidentification_of(arguments: Namespace) -> Deidentification | None:
+def deidentification_of(arguments: Arguments) -> Deidentification | None:
     """Return how data sets are de-identified, if the arguments ask for it.
 
     Raises:

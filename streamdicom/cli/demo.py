@@ -6,7 +6,6 @@ import sys
 import tempfile
 import time
 import warnings
-from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamdicom
 from streamdicom.api import DatasetWriter, iter_datasets
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, FAILED
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.dicom import format_tag, is_group_length
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MAX_PRINTED = 20  # differences
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     return DONE if run_demo() else FAILED
 

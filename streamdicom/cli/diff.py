@@ -7,13 +7,13 @@ file, until the other stream has its SOP Instance UID. Memory holds one position
 from __future__ import annotations
 
 import marshal
-from argparse import Namespace
 from collections import deque
 from collections.abc import Collection, Iterator
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError, usage_errors
 from streamdicom.cli.inputs import PIPE, name_of, size_of
 from streamdicom.cli.places import Batch, PlacedParser, placed_batches
@@ -33,7 +33,7 @@ _BATCH_SIZE = 256  # entries
 _Pair: TypeAlias = "tuple[DataSet | None, DataSet | None]"
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     is_equal = diff_files(
         arguments.one,

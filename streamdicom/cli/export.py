@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 from streamdicom.archive import export_archive
 from streamdicom.cli.archive_report import finish, progress_callback, resumable
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.deidentifying import deidentification_of, finish_deidentification
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import PIPE, is_pipe
@@ -16,7 +15,7 @@ from streamdicom.cli.terminal import counted
 from streamdicom.io import is_url
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     target = arguments.output
     form = json_format(target, arguments.to)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from argparse import Namespace
 from typing import Any
 
 from streamdicom.api import DatasetWriter
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
 from streamdicom.cli.inputs import PIPE
 from streamdicom.cli.options import note_unmatched, read_options, write_options
@@ -25,7 +25,7 @@ except ModuleNotFoundError as missing:
 _FILES = re.compile(r"/studies/[0-9.]+(?:/series/[0-9.]+(?:/instances/[0-9.]+(?:/(?:bulkdata|frames)/.+)?)?)?/?")
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     path = re.sub(r"^[^/]*//[^/?#]*|[?#].*$", "", arguments.url)
     traffic = _Traffic()
@@ -61,7 +61,7 @@ class _Traffic:
         return self._previous + (self._last.num_bytes_downloaded if self._last else 0)
 
 
-def _fetch(arguments: Namespace, client: Any, traffic: _Traffic) -> None:
+def _fetch(arguments: Arguments, client: Any, traffic: _Traffic) -> None:
     """Write the data sets of a search or of metadata, each as soon as it is received.
 
     Raises:

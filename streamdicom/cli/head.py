@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE
 from streamdicom.cli.inputs import event_batches, size_of
 from streamdicom.cli.options import read_options
@@ -16,7 +16,7 @@ from streamdicom.events import END_DATASET, Event
 from streamdicom.options import ReadOptions
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     write_picked(arguments, _first(arguments.source, arguments.number, read_options(arguments)))
     return DONE

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
 
 from streamdicom.archive import import_archive
 from streamdicom.cli.archive_report import finish, progress_callback, resumable
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import PIPE, naming_input
 from streamdicom.cli.options import note_unmatched, selected
@@ -17,7 +17,7 @@ from streamdicom.io import is_url
 from streamdicom.options import WriteOptions
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     source = arguments.source
     where = selected(arguments.where)

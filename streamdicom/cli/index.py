@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
 
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE
 from streamdicom.cli.inputs import size_of
 from streamdicom.cli.progress import ProgressLine
@@ -12,7 +12,7 @@ from streamdicom.cli.terminal import console, counted
 from streamdicom.index import build_index, sidecar_of
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     for source in arguments.sources:
         _build(source, arguments.jobs)

@@ -8,19 +8,19 @@ import socket
 import ssl
 import stat
 import sys
-from argparse import Namespace
 from asyncio import StreamReader, StreamReaderProtocol, StreamWriter
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO, NamedTuple, cast
 
+from streamdicom._records import record
 from streamdicom._tokens import WRITE, access_of
 from streamdicom.aio import aiter_events
 from streamdicom.cli import exchange
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.credentials import is_loopback, read_tokens, server_context
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError
 from streamdicom.cli.inputs import PIPE
@@ -59,7 +59,7 @@ class Access(NamedTuple):
     tokens: Mapping[str, str] | None = None
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     tls = server_context(arguments.tls_cert, arguments.tls_key, arguments.tls_client_ca)
     access = Access(tls, read_tokens(arguments.tokens))
@@ -181,7 +181,7 @@ def _naming_loss() -> Iterator[None]:
         raise _PeerError(f"the connection is lost: {type(error).__name__}") from error
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class _Stream:
     """A stream of a sender, over any number of connections.
 

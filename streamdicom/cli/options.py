@@ -6,11 +6,10 @@ repeated here, and compared in a test, because importing those classes takes lon
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from streamdicom.cli.arguments import Group, choice, flag, option, path, repeated, values_of
+from streamdicom.cli.arguments import Arguments, Group, InvalidArgument, choice, flag, option, path, repeated, values_of
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.terminal import console
 
@@ -24,7 +23,7 @@ def indent(text: str) -> int | str:
     r"""Return an indent: a number of spaces, or the white space itself.
 
     Raises:
-        ArgumentTypeError: It is neither.
+        InvalidArgument: It is neither.
 
     >>> indent("2"), indent("\\t")
     (2, '\t')
@@ -33,7 +32,7 @@ def indent(text: str) -> int | str:
         return int(text)
     white_space = text.replace("\\t", "\t")
     if white_space.strip(" \t") or len(white_space) > _MAX_INDENT:
-        raise ArgumentTypeError(f"expected up to {_MAX_INDENT} spaces or tabs, or their number, found {text!r}")
+        raise InvalidArgument(f"expected up to {_MAX_INDENT} spaces or tabs, or their number, found {text!r}")
     return white_space
 
 
@@ -41,11 +40,11 @@ def pair(text: str) -> tuple[str, str]:
     """Split an argument such as ``Modality=CT``.
 
     Raises:
-        ArgumentTypeError: It has no name or no equals sign.
+        InvalidArgument: It has no name or no equals sign.
     """
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise ArgumentTypeError(f"expected NAME=VALUE, found {text!r}")
+        raise InvalidArgument(f"expected NAME=VALUE, found {text!r}")
     return name, value
 
 
@@ -158,7 +157,7 @@ SELECT = repeated(
 )
 
 
-def read_options(arguments: Namespace, **others: Any) -> ReadOptions:
+def read_options(arguments: Arguments, **others: Any) -> ReadOptions:
     """Return the options for reading that the arguments ask for.
 
     Args:
@@ -182,7 +181,7 @@ def read_options(arguments: Namespace, **others: Any) -> ReadOptions:
         return ReadOptions(**values)
 
 
-def write_options(arguments: Namespace, **others: Any) -> WriteOptions:
+def write_options(arguments: Arguments, **others: Any) -> WriteOptions:
     """Return the options for writing that the arguments ask for.
 
     Args:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdicom.api import write_events
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import is_pipe
 from streamdicom.cli.outputs import json_format, target_of
@@ -31,7 +31,7 @@ def index_of(source: Path) -> DatasetIndex | None:
     return open_index(source)
 
 
-def write_picked(arguments: Namespace, events: Iterable[Event]) -> None:
+def write_picked(arguments: Arguments, events: Iterable[Event]) -> None:
     """Write the events to the target of a command."""
     to = json_format(arguments.target, arguments.to)
     with usage_errors():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from threading import Event, Thread
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from streamdicom.cli.terminal import console, plain
+
+if TYPE_CHECKING:
+    from threading import Event, Thread
 
 _PATIENCE = 1.0  # seconds before the line is shown
 _INTERVAL = 0.2  # seconds between redraws
@@ -33,8 +35,13 @@ class ProgressLine:
         self._total = total
         self._done = 0
         self._start = 0.0
-        self._is_ended = Event()
-        self._thread = Thread(target=self._run, daemon=True) if _is_shown(prints) else None
+        self._is_ended: Event | None = None
+        self._thread: Thread | None = None
+        if _is_shown(prints):
+            from threading import Event, Thread  # which take a while to import
+
+            self._is_ended = Event()
+            self._thread = Thread(target=self._run, args=(self._is_ended,), daemon=True)
 
     def advance(self, size: int) -> None:
         """Add bytes that are done."""
@@ -53,13 +60,13 @@ class ProgressLine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._thread:
+        if self._thread and self._is_ended:
             self._is_ended.set()
             self._thread.join()
 
-    def _run(self) -> None:
+    def _run(self, is_ended: Event) -> None:
         delay = _PATIENCE
-        while not self._is_ended.wait(delay):
+        while not is_ended.wait(delay):
             console.draw(self._line(time.monotonic() - self._start))
             delay = _INTERVAL
         console.draw("")

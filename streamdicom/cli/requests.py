@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.errors import StreamDicomError
 
@@ -17,7 +17,7 @@ except ModuleNotFoundError as missing:
     raise UsageError(f'{missing.name} is not installed; install "streamdicom[http]"') from None
 
 
-def client_of(arguments: Namespace, on_response: Callable[[Any], None] | None = None) -> Client:
+def client_of(arguments: Arguments, on_response: Callable[[Any], None] | None = None) -> Client:
     """Return a client with the credentials and the time-out of the command line.
 
     Args:

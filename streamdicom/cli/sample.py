@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from argparse import Namespace
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE
 from streamdicom.cli.inputs import event_batches, size_of
 from streamdicom.cli.options import read_options
@@ -17,7 +17,7 @@ from streamdicom.events import START_DATASET, Event
 from streamdicom.options import ReadOptions
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     reservoir = _Reservoir(arguments.number, arguments.seed)
     write_picked(arguments, _sampled(arguments.source, reservoir, read_options(arguments)))

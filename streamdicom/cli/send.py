@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import time
-from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from streamdicom.api import write_events
 from streamdicom.cli import exchange
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.credentials import client_context
 from streamdicom.cli.deidentifying import deidentification_of, finish_deidentification
 from streamdicom.cli.exit_codes import DONE, UsageError
@@ -29,7 +29,7 @@ _PAUSE = 0.5  # seconds before the next try to connect
 _WRITING = WriteOptions(file_meta=True)
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     deidentification = deidentification_of(arguments)
     reading = read_options(arguments, deidentification=deidentification)
@@ -48,7 +48,7 @@ def run(arguments: Namespace) -> int:
     return DONE
 
 
-def _connector(arguments: Namespace) -> Callable[[], socket.socket]:
+def _connector(arguments: Arguments) -> Callable[[], socket.socket]:
     """Return a function that connects to the listener.
 
     Raises:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.credentials import is_loopback
 from streamdicom.cli.exit_codes import DONE, UsageError
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     if not (is_loopback(arguments.host) or arguments.insecure or arguments.tls_client_ca or arguments.tokens):
         raise UsageError(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from argparse import Namespace
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from streamdicom._records import replace
 from streamdicom.cli.archive_report import progress_callback
-from streamdicom.cli.arguments import values_of
+from streamdicom.cli.arguments import Arguments, values_of
 from streamdicom.cli.commands import BOUNDS
 from streamdicom.cli.credentials import read_tokens, server_context
 from streamdicom.cli.exit_codes import UsageError
@@ -39,7 +38,7 @@ _SHUTDOWN_TIMEOUT = 5  # seconds for responses that are being sent when the serv
 _MAX_NAMED = 10  # files that are not served
 
 
-def serve(arguments: Namespace) -> None:
+def serve(arguments: Arguments) -> None:
     """Serve the folder that the arguments name; see ``serve_folder``."""
     serve_folder(
         arguments.folder,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdicom.api import write_events
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, UsageError
 from streamdicom.cli.inputs import event_batches, is_pipe, size_of
 from streamdicom.cli.options import note_unmatched, read_options
@@ -30,7 +30,7 @@ _JSON_OPTIONS = WriteOptions(file_meta=True, trailing_newline=True)  # of file m
 _FILE_META = "0002xxxx"
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     source, place = _address(arguments.source)
     if arguments.json and (arguments.values, arguments.width, arguments.depth) != (None, None, None):
@@ -67,7 +67,7 @@ def _is_of_file_meta(pattern: str) -> bool:
     return pattern.lstrip("(").startswith("0002") or (tag is not None and tag >> 16 == FILE_META_GROUP)
 
 
-def _tree_of(arguments: Namespace) -> Tree:
+def _tree_of(arguments: Arguments) -> Tree:
     return Tree(
         values=arguments.values or "short",
         width=MAX_WIDTH if arguments.width is None else arguments.width,

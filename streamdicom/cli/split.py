@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
 
 from streamdicom.api import write_events
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
 from streamdicom.cli.inputs import is_pipe
 from streamdicom.cli.outputs import check_folder
@@ -15,7 +15,7 @@ from streamdicom.index import plan_splits
 _MAX_STEM = 180  # characters of the names of parts
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     source: Path = arguments.source
     if is_pipe(source):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from argparse import Namespace
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError, usage_errors
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.requests import client_of, naming_server
@@ -24,7 +24,7 @@ except ModuleNotFoundError as missing:
 _Known = tuple[str, int, int]  # the path of a file, its size, and its modification time in nanoseconds
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     url = arguments.url.rstrip("/")
     if "/studies" not in url:

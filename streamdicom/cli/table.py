@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
 from streamdicom.cli.options import read_options
 from streamdicom.cli.terminal import console, counted
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     from streamdicom.columns import table_format
 

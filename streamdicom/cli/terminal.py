@@ -9,7 +9,6 @@ import io
 import os
 import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -210,12 +209,15 @@ def abandon_output() -> None:
 @contextmanager
 def sigterm_as_exit() -> Iterator[None]:
     """Let SIGTERM end the command as Ctrl-C does, unless it is ignored or handled."""
-    if threading.current_thread() is not threading.main_thread() or (
-        signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    ):
+    is_handled = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    try:
+        if not is_handled:
+            signal.signal(signal.SIGTERM, _exit)
+    except ValueError:  # not in the main thread
+        is_handled = True
+    if is_handled:
         yield
         return
-    signal.signal(signal.SIGTERM, _exit)
     try:
         yield
     finally:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from streamdicom.cli import reports
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError
 from streamdicom.cli.inputs import name_of, size_of
 from streamdicom.cli.places import Batch, PlacedParser, placed_batches
@@ -21,7 +21,7 @@ from streamdicom.filters import ModuleCheck, ValueCheck
 from streamdicom.options import ReadOptions
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     if arguments.codes:
         print_codes()

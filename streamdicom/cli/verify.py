@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 from streamdicom.archive import Verification, verify_export
+from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, FAILED, usage_errors
 from streamdicom.cli.terminal import console, counted
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Arguments) -> int:
     """Run the command."""
     with usage_errors():
         found = verify_export(
@@ -26,7 +25,7 @@ def run(arguments: Namespace) -> int:
     return DONE if found.is_intact else FAILED
 
 
-def _checked(found: Verification, arguments: Namespace) -> list[str]:
+def _checked(found: Verification, arguments: Arguments) -> list[str]:
     bulk = counted(found.values, "value") + " of bulk data"
     if arguments.bulk_dir is None and found.references:
         bulk = f"{counted(found.references, 'reference')} to bulk data not checked"

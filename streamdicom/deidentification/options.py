@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from streamdicom._records import field, record
 from streamdicom.converters import PrivateKey
 from streamdicom.deidentification.keyed import KeyedValues
 from streamdicom.deidentification.report import DeidentificationReport
@@ -34,7 +34,7 @@ class DeidentificationOption(StrEnum):
     CLEAN_GRAPHICS = "clean-graphics"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@record(frozen=True, slots=True)
 class Deidentification:
     """De-identify by the basic profile of PS3.15 Annex E and some of its options.
 

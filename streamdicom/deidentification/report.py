@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from streamdicom._records import field, record
 from streamdicom.dicom import format_tag, keyword
 
 PRIVATE = "private"
@@ -14,7 +14,7 @@ UNKNOWN = "unknown"
 _ACTIONS = {"X": "removed", "Z": "emptied", "D": "replaced", "U": "uids replaced", "C": "cleaned", "K": "retained"}
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class DeidentificationReport:
     """Elements by action, in numbers; it has no values of elements.
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import islice
 
+from streamdicom._late import late_pattern
 from streamdicom.dicom.charset_terms import (
     ASCII,
     DEFAULT_TERM,
@@ -32,9 +33,9 @@ from streamdicom.dicom.vr import VRS, Form
 _ESCAPE = b"\x1b"
 _REPLACEMENT = "\ufffd"
 _MAX_TERMS = 64  # there are about thirty
-_SEQUENCE = re.compile(rb"[\x20-\x2f]{0,3}[\x30-\x7e]")  # after ESC
-_START_OF_SEQUENCE = re.compile(rb"[\x20-\x2f]{0,3}")
-_ESCAPED_BYTES = re.compile("[\udc80-\udcff]")  # of the error handler "surrogateescape"
+_SEQUENCE = late_pattern(rb"[\x20-\x2f]{0,3}[\x30-\x7e]")  # after ESC
+_START_OF_SEQUENCE = late_pattern(rb"[\x20-\x2f]{0,3}")
+_ESCAPED_BYTES = late_pattern("[\udc80-\udcff]")  # of the error handler "surrogateescape"
 _LATIN_1 = CodeElement("latin_1", b"")
 
 # Faults of text, by their code in the table of deviations.
@@ -318,8 +319,8 @@ class TextDecoder:
             self._parts.append("".join([pair.decode(codec, "replace")[:1] for pair in pairs]))
 
 
-_PAIRS = re.compile(rb"(?:[\x21-\x7e]{2}| |[\x80-\xff])*")
-_RUNS = re.compile(rb"[\x21-\x7e]+| +|[\x80-\xff]+")
+_PAIRS = late_pattern(rb"(?:[\x21-\x7e]{2}| |[\x80-\xff])*")
+_RUNS = late_pattern(rb"[\x21-\x7e]+| +|[\x80-\xff]+")
 _WITH_HIGH_BIT = bytes(byte | 0x80 for byte in range(256))
 
 

@@ -9,6 +9,8 @@ from encodings.aliases import aliases
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+from streamdicom._late import late_pattern
+
 UTF_8_TERM = "ISO_IR 192"
 
 Decode: TypeAlias = Callable[[bytes, str], tuple[str, int]]
@@ -113,7 +115,7 @@ DESIGNATIONS: dict[bytes, CodeElement] = {
 # JIS C 6226-1978, the first edition of JIS X 0208: no defined term has it, but old files do.
 DESIGNATIONS[b"$@"] = JIS_X_0208
 
-_MISSPELT = re.compile("ISO[ _-]?(2022)?[ _-]?(?:IR)?[ _-]?([0-9]{1,3}|GBK)", re.IGNORECASE)
+_MISSPELT = late_pattern("ISO[ _-]?(2022)?[ _-]?(?:IR)?[ _-]?([0-9]{1,3}|GBK)", re.IGNORECASE)
 _CODECS = frozenset(aliases) | frozenset(aliases.values())
 _ASCII_BYTES = bytes(range(128))
 _MAX_LENGTH = 64  # characters of a term, so that no long text is looked up

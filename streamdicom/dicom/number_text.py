@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from streamdicom._late import late_pattern
 
 INTEGER_RANGES: dict[str, tuple[int, int]] = {
     "IS": (-(2**31), 2**31 - 1),
@@ -15,8 +15,8 @@ INTEGER_RANGES: dict[str, tuple[int, int]] = {
 }
 """The lowest and the highest integer, by VR."""
 
-_DECIMAL_STRING = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *")
-_INTEGER_STRING = re.compile(r" *[+-]?[0-9]+ *")
+_DECIMAL_STRING = late_pattern(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *")
+_INTEGER_STRING = late_pattern(r" *[+-]?[0-9]+ *")
 _MAX_DIGITS = 20  # of 64 bits
 _SAFE_DIGITS = 9  # of an integer that is surely in the range of IS
 

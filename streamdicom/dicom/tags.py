@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from streamdicom._cache import MAX_KNOWN_TAGS
 from streamdicom._dictionary import entry_of, tag_of_keyword
+from streamdicom._late import late_pattern
 from streamdicom.dicom.private_blocks import is_private, is_private_creator
 
 MAX_TAG = 0xFFFFFFFF
@@ -47,9 +47,9 @@ ITEM_DELIMITATION = 0xFFFEE00D
 SEQUENCE_DELIMITATION = 0xFFFEE0DD
 ITEM_TAG_BYTES = b"\xfe\xff\x00\xe0"  # in little endian, as before each fragment (PS3.5 A.4)
 
-_KEY = re.compile(r"[0-9A-F]{8}")
-_ANY_FORM = re.compile(r"[xX]?([0-9A-Fa-f]{4})([0-9A-Fa-f]{4})|\(?([0-9A-Fa-f]{4}), ?([0-9A-Fa-f]{4})\)?")
-_FIRST_WORD = re.compile(r"[A-Z](?:[A-Z]*(?![^A-Z]))?")  # an abbreviation ends before the capital of the next word
+_KEY = late_pattern(r"[0-9A-F]{8}")
+_ANY_FORM = late_pattern(r"[xX]?([0-9A-Fa-f]{4})([0-9A-Fa-f]{4})|\(?([0-9A-Fa-f]{4}), ?([0-9A-Fa-f]{4})\)?")
+_FIRST_WORD = late_pattern(r"[A-Z](?:[A-Z]*(?![^A-Z]))?")  # an abbreviation ends before the capital of the next word
 _MAX_KEYWORD_LENGTH = 64  # characters; the longest of PS3.6 has 62
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
+from streamdicom._late import late_pattern
 
 _MAX_LENGTH = 64  # characters
-_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_UID = late_pattern(r"[0-9]+(?:\.[0-9]+)*")
 
 
 def is_uid(text: str) -> bool:

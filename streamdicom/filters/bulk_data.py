@@ -8,10 +8,10 @@ one; only as much is held as the policy needs for its decision. Values are store
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain
 from typing import cast
 
+from streamdicom._records import replace
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, BulkDataStore
 from streamdicom.dicom import MAX_FRAGMENT_LENGTH, VRS, Form, ValueEncoder, decode_value
 from streamdicom.errors import BulkDataError, OutputError, StreamDicomError

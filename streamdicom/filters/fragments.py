@@ -8,11 +8,11 @@ for the Basic Offset Table.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from struct import iter_unpack
 from typing import TypeAlias
 
+from streamdicom._late import late_pattern
 from streamdicom.bulkdata import BulkDataInfo, BulkDataStore, read_fragments, write_fragments
 from streamdicom.dicom import ITEM_TAG_BYTES, MAX_FRAGMENT_LENGTH
 from streamdicom.errors import BulkDataError, OutputError
@@ -32,7 +32,7 @@ _FRAMES = "frames"
 FRAGMENT_FORMS = (f"#{_FRAGMENTS}", f"#{_FRAMES}")
 """The ends of the URIs of encapsulated pixel data."""
 
-_URI = re.compile(r"[!-~]{1,4096}")
+_URI = late_pattern(r"[!-~]{1,4096}")
 _MAX_LINE = 4096 + 256 * 11  # bytes of a line of an index
 ITEM_HEADER_LENGTH = 8  # bytes, before the value of each fragment (PS3.5 7.5)
 _MAX_TABLE = 1024 * 1024  # bytes of a Basic Offset Table that is used, for 262,144 frames

@@ -16,6 +16,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from streamdicom._late import late_pattern
 from streamdicom._push import LOST, check_data
 from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import Event
@@ -46,11 +47,11 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF_16_MARKS = tuple(start for start in XML.magic if len(start) == 2)
 _TEXT_MAGICS = {start: row.name for row in (JSON, XML) for start in row.magic if start not in _UTF_16_MARKS}
 _MAX_BLANK = 1024  # bytes before the first character; a stream with more is JSON
-_DECLARED_ENCODING = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[^"?>]*"|'[^'?>]*'))""")
+_DECLARED_ENCODING = late_pattern(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[^"?>]*"|'[^'?>]*'))""")
 UNKNOWN_MESSAGE = f"not {JSON.title}, {XML.title} or {DICOM.title}"
 _ZIP_MAGIC = b"PK\x03\x04"  # APPNOTE 4.3.7
 _ZIP_HINT = ", but a ZIP file; streamdicom.archive.iter_datasets() and the command export read the files in it"
-_DATASET = re.compile(
+_DATASET = late_pattern(
     rb"""(?:\xef\xbb\xbf)?\s*(?: (?:\[\s*)?\{\s*"[0-9A-Za-z]+"\s*: | <\?xml\s | <NativeDicomModel[\s>] )""", re.VERBOSE
 )
 _MAX_START = 256  # bytes of content that hold the start of a data set

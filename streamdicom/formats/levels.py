@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock  # threading takes a while to import
 from collections.abc import Set as AbstractSet
-from threading import Lock
 from typing import TypeAlias
 
 from streamdicom.patterns import Selection
@@ -32,7 +32,7 @@ class Levels:
         self._condition_tags = condition_tags
         self._levels = [top]
         self._numbers = {top: 0}
-        self._lock = Lock()  # parsers in several threads may share the numbers
+        self._lock = allocate_lock()  # parsers in several threads may share the numbers
 
     def answer(self, number: int, tag: int, vr: str = "") -> Answer | None:
         """Decide about a tag at a level.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, get_args
 
+from streamdicom._records import record
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
 from streamdicom.io import COMPRESSION_SUFFIXES, Expansion
@@ -60,7 +60,7 @@ class Writer(Protocol):
         """Finish the document."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Format:
     """A row of the table.
 

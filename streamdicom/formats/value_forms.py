@@ -5,12 +5,12 @@ Both formats have values as text, so such a form has one meaning and one code in
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from math import isfinite
 from sys import float_info
 from typing import TypeAlias
 
+from streamdicom._late import late_pattern
 from streamdicom.dicom import (
     DECODERS,
     MAX_SINGLE,
@@ -29,7 +29,7 @@ from streamdicom.events import Value
 Report: TypeAlias = Callable[[str, str], None]
 """Called with the code and the message of a deviation."""
 
-_NONFINITE = re.compile(r"(?i)([+-]?)(nan|inf|infinity|1\.#inf|1\.#qnan|1\.#ind)")
+_NONFINITE = late_pattern(r"(?i)([+-]?)(nan|inf|infinity|1\.#inf|1\.#qnan|1\.#ind)")
 
 SINGLE_VRS = frozenset(vr for vr, row in VRS.items() if row.form is Form.TEXT and not row.multiple)
 """The VRs of one value, in which a backslash is a character like any other (PS3.5 6.2)."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
+from streamdicom._late import late_pattern
 from streamdicom.dicom import VRS, Form, dictionary_vrs
 
-_SEPARATOR = re.compile(r" or |[/|]")
+_SEPARATOR = late_pattern(r" or |[/|]")
 _MAX_NAME_LENGTH = 16  # characters, as in "US or SS or OW"
 _DCMTK_NAMES = {"xs": ["US", "SS"], "lt": ["US", "SS", "OW"], "ox": ["OB", "OW"], "px": ["OB", "OW"]}
 _SS_RANGE = range(-(2**15), 2**15)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from streamdicom._push import PIECE_SIZE
+from streamdicom._records import record, replace
 from streamdicom.api import batches, iter_datasets, iter_events
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.codec import DatasetPipeline, reading_pipeline
@@ -33,7 +33,7 @@ class Member(NamedTuple):
     place: MemberPlace
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Split:
     """A part of a source that starts at a data set and ends before another one.
 

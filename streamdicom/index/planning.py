@@ -6,10 +6,11 @@ import re
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from itertools import chain, pairwise
 from typing import BinaryIO, Literal, TypeAlias, cast, get_args
 
+from streamdicom._late import late_pattern
+from streamdicom._records import replace
 from streamdicom.formats import HEAD_SIZE, JSON, detect
 from streamdicom.index.access import StreamIndex
 from streamdicom.index.base import DatasetIndex
@@ -25,7 +26,7 @@ from streamdicom.jsontext import CommentError, Origin
 IndexUse: TypeAlias = Literal["auto", "require", "build", "guess"]
 """How ``plan_splits`` finds the places at which data sets start."""
 
-_FIRST_KEY = re.compile(rb'\{\s*("[^"\\]*")')
+_FIRST_KEY = late_pattern(rb'\{\s*("[^"\\]*")')
 _MAX_SEPARATOR = 1024  # bytes of a place that a guess recognizes
 _TARGET = 64 * 1024 * 1024
 

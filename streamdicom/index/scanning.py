@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from streamdicom import _native
+from streamdicom._late import late_pattern
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import InputError, Location
 from streamdicom.events import ELEMENT, END_DATASET
@@ -32,13 +33,13 @@ _UID = re.compile(  # pydicom writes the VR after the value
     rb'"00080018"\s*:\s*\{\s*(?:' + _VR + _COMMA + _VALUE + b"|" + _VALUE + _COMMA + _VR + rb")\s*\}"
 )
 _PLAIN = rb'\{[^{}"\\/]*+(?:"[^{}"\\]*+"[^{}"\\/]*+|(?!))*+\}'  # an object whose end is evident
-_PLAIN_UID = re.compile(
+_PLAIN_UID = late_pattern(
     rb'\{\s*(?:"(?!00080018)[0-9A-F]{8}"\s*:\s*' + _PLAIN + _COMMA + rb"|(?!))*+(?:" + _UID.pattern + b")"
 )
-_UID_KEY = re.compile(rb'0008[^"]{0,3}0018|SOPInstanceUID|\\u00[0-7]', re.IGNORECASE)  # a key in any form
+_UID_KEY = late_pattern(rb'0008[^"]{0,3}0018|SOPInstanceUID|\\u00[0-7]', re.IGNORECASE)  # a key in any form
 _LONGEST_KEY = 32  # bytes
-_KEYED = re.compile(rb'\{\s*"[0-9A-Fa-f]{8}"')
-_NO_WRAPPER = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*(?:"[0-9A-Fa-f]{8}"|\}))')
+_KEYED = late_pattern(rb'\{\s*"[0-9A-Fa-f]{8}"')
+_NO_WRAPPER = late_pattern(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*(?:"[0-9A-Fa-f]{8}"|\}))')
 _BLANK = b" \t\r\n"
 _LOOK_BACK = 64  # bytes
 _STRUCTURES = {b",": NEXT, b"[": FIRST}

@@ -6,10 +6,10 @@ The extra ``ijson`` has the package, of which any backend will do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from json.encoder import encode_basestring
 from typing import Any
 
+from streamdicom._records import replace
 from streamdicom.codec import reading_pipeline
 from streamdicom.deviations import Deviation
 from streamdicom.errors import StreamDicomError

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from typing import Any, BinaryIO, NamedTuple, cast
 
-_MAGIC = re.compile(r"[*?\[]")  # of a glob pattern
+from streamdicom._late import late_pattern
+
+_MAGIC = late_pattern(r"[*?\[]")  # of a glob pattern
 _STATES = ("ETag", "etag", "LastModified", "mtime", "updated", "last_modified", "created")
 
 

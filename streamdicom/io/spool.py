@@ -8,8 +8,8 @@ from __future__ import annotations
 import io
 import os
 import weakref
+from _thread import allocate_lock  # threading takes a while to import
 from collections.abc import Callable, Iterator
-from threading import Lock
 from typing import Any, Self
 
 _MAX_IN_MEMORY = 1024 * 1024  # bytes, before there is a file
@@ -33,7 +33,7 @@ class SpoolFile:
         file = SpooledTemporaryFile(max_size=_MAX_IN_MEMORY)  # noqa: SIM115 - closed by the finalizer
         self._release = weakref.finalize(self, file.close)
         self._file = file
-        self._lock = Lock()
+        self._lock = allocate_lock()
         self.size = 0
 
     def close(self) -> None:

@@ -20,20 +20,21 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from streamdicom import _native
+from streamdicom._late import late_pattern
+from streamdicom._records import record
 
 _STRUCTURE = b'"{}'
 _OTHERS = bytes(set(range(256)) - set(_STRUCTURE))
 _PARENTHESES = bytes.maketrans(b"{}", b"()")
 _BLANK = bytes.maketrans(b"/", b"_")
-_OPENING = re.compile(rb'"(?![\s,:\]}])(?=.)', re.DOTALL)
-_SEPARATOR = re.compile(rb'\}[^"{}]*\{')
-_COMPACT_SEPARATOR = re.compile(rb"\},\{")
-_SLASHES = re.compile(rb"/(?:[/*]|\Z)")  # or at the end, which may cut a comment
-_BRACED = re.compile(rb'"([^"]*)"')
-_GAPS = re.compile(rb"\}\{|(?<=\))(?=\()")
+_OPENING = late_pattern(rb'"(?![\s,:\]}])(?=.)', re.DOTALL)
+_SEPARATOR = late_pattern(rb'\}[^"{}]*\{')
+_COMPACT_SEPARATOR = late_pattern(rb"\},\{")
+_SLASHES = late_pattern(rb"/(?:[/*]|\Z)")  # or at the end, which may cut a comment
+_BRACED = late_pattern(rb'"([^"]*)"')
+_GAPS = late_pattern(rb"\}\{|(?<=\))(?=\()")
 _COMMENT_MESSAGE = "expected JSON without comments, found one"
 
 
@@ -41,7 +42,7 @@ class CommentError(ValueError):
     """The text has a comment, so its boundaries cannot be found without a tokenizer."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Summary:
     """The structure of a part of JSON text.
 
@@ -83,7 +84,7 @@ class Summary:
         return Summary(self.starts_in_string, other.ends_in_string, self.change + other.change, depth, starts)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Ambiguous:
     """Both summaries of a part which does not tell whether it starts within a string.
 

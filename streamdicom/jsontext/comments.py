@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 
+from streamdicom._late import late_pattern
+
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_OPENING = re.compile(rb"/[/*]")
+_OPENING = late_pattern(rb"/[/*]")
 # The rest of a comment, up to its end or the end of the text. A star that ends the text is left out, because it may
 # begin "*/". The group matches if the comment ends.
 _LINE = rb"[^\r\n]*+((?=[\r\n]))?"
 # ``_VALID_RUN`` in ``strings`` explains (?!).
 _BLOCK = rb"(?:[^*]++|\*(?!/|\Z)|(?!))*+(\*/)?"
 _REST = {b"//": re.compile(_LINE), b"/*": re.compile(_BLOCK)}
-_COMMENT = re.compile(rb'(?:[^"/]++|%b|/(?![/*])|(?!))*+(//%b|/\*%b)' % (_STRING, _LINE, _BLOCK), re.DOTALL)
+_COMMENT = late_pattern(rb'(?:[^"/]++|%b|/(?![/*])|(?!))*+(//%b|/\*%b)' % (_STRING, _LINE, _BLOCK), re.DOTALL)
 
 
 class OpenComment:

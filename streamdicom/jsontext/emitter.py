@@ -7,12 +7,12 @@ because the sink may have taken part of a block.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from itertools import accumulate
 from json.encoder import encode_basestring
 
+from streamdicom._late import late_pattern
 from streamdicom._push import StickyWriter
 from streamdicom.errors import InputError, OutputError
 from streamdicom.jsontext.base64 import Base64Encoder
@@ -25,7 +25,7 @@ from streamdicom.limits import Limits
 _BLOCK_SIZE = 64 * 1024
 _MIN_BLOCK_SIZE = 8 * 1024  # bytes that are not joined with others
 _MAX_NUMBER_LENGTH = 1 << 30  # the text is the caller's own
-_NUMBER = re.compile(NUMBER_TEXT)
+_NUMBER = late_pattern(NUMBER_TEXT)
 _NOT_JSON = "expected one JSON value, found other text"
 
 ONE_LINE = {ord("\n"): " ", ord("\r"): " "}

@@ -5,13 +5,14 @@ These characters occur only within strings, so they can be replaced in any piece
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii
 
+from streamdicom._late import late_pattern
+
 # ``json.dumps`` escapes DEL too.
-_NON_ASCII = re.compile("[^\0-\x7e]+")
-_HTML_SPECIAL = re.compile("[<>&'\u2028\u2029]")
+_NON_ASCII = late_pattern("[^\0-\x7e]+")
+_HTML_SPECIAL = late_pattern("[<>&'\u2028\u2029]")
 _DELETE = "\x7f"
 
 

@@ -14,11 +14,11 @@ object and array.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import TypeAlias
 
+from streamdicom._late import late_pattern
 from streamdicom.jsontext.origin import FIRST, NEXT
 from streamdicom.jsontext.tokens import Token, TokenType
 
@@ -66,7 +66,7 @@ _STRING_TYPES = {
 _MAY_CLOSE = frozenset({Expect.FIRST_VALUE, Expect.FIRST_NAME, Expect.AFTER})
 
 _STRUCTURE = frozenset("{}[]:,")
-_SYMBOL = re.compile(r"[{}\[\]:,]|[^{}\[\]:, \t\r\n]+")
+_SYMBOL = late_pattern(r"[{}\[\]:,]|[^{}\[\]:, \t\r\n]+")
 
 _ORIGINS = {Expect.FIRST_VALUE: FIRST, Expect.VALUE: NEXT}
 

@@ -5,14 +5,14 @@ Tokens carry no offset. When one is needed, as it is for errors and deviations, 
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import islice
 
+from streamdicom._late import late_pattern
 from streamdicom.jsontext.strings import length_in_bytes
 
-_TOKEN = re.compile(r'"[^"]*"|[\[\]{}]|[^ \t\r\n\[\]{}:,"]+')
+_TOKEN = late_pattern(r'"[^"]*"|[\[\]{}]|[^ \t\r\n\[\]{}:,"]+')
 
 
 class Origins:

@@ -6,16 +6,16 @@ characters in the text, in which escapes are masked, see ``jsontext.strings``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
+from streamdicom._late import late_pattern
 from streamdicom.jsontext.grammar import Fault, Grammar, State, StringStep
 from streamdicom.jsontext.strings import StringFault, unescape
 from streamdicom.jsontext.tokens import NUMBER_TEXT, Token, TokenType
 
 _NUMBER = int(TokenType.NUMBER)
 
-_NUMBERS = re.compile(rf"(?<![^ \t\r\n\[\]{{}}:,])({NUMBER_TEXT})(?![^ \t\r\n\[\]{{}}:,])")
+_NUMBERS = late_pattern(rf"(?<![^ \t\r\n\[\]{{}}:,])({NUMBER_TEXT})(?![^ \t\r\n\[\]{{}}:,])")
 
 
 class Scanner:

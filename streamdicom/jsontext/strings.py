@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 
+from streamdicom._late import late_pattern
 from streamdicom.jsontext.grammar import Fault
 
 _CONTROLS_REPLACED = b" " * 0x20 + bytes(range(0x20, 0x100))
-SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = late_pattern("[\ud800-\udfff]")
 # Before Python 3.11.5, a possessive repeat continues where its last alternative failed instead of where that began.
 # The last alternative is therefore (?!), which fails without moving.
-_VALID_RUN = re.compile(
+_VALID_RUN = late_pattern(
     r"""(?:[^\\\x00-\x1f]+
        |\\(?:["\\/bfnrt]
             |u(?![dD][89a-fA-F])[0-9a-fA-F]{4}
@@ -24,7 +25,7 @@ _VALID_RUN = re.compile(
     re.VERBOSE,
 )
 # A segment must not end within an escape, nor within a surrogate pair of escapes.
-_ESCAPES = re.compile(
+_ESCAPES = late_pattern(
     rb"""(?:[^\\]+
         |\\(?:[^u]
              |u(?![dD][89abAB])[0-9a-fA-F]{4}
@@ -37,8 +38,8 @@ _PARTIAL = (
     r"\\(?:u(?:[0-9a-cA-CefEF][0-9a-fA-F]{0,2}|[dD](?:[0-7][0-9a-fA-F]?|[89abAB][0-9a-fA-F]?)?)?"
     r"|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?)?"
 )
-_PARTIAL_ESCAPE = re.compile(_PARTIAL)
-_RAW_PARTIAL_ESCAPE = re.compile(_PARTIAL.encode())
+_PARTIAL_ESCAPE = late_pattern(_PARTIAL)
+_RAW_PARTIAL_ESCAPE = late_pattern(_PARTIAL.encode())
 
 # Lone surrogates stand for escaped backslashes and quotation marks: no text decoded from UTF-8 contains one.
 _ESCAPED_BACKSLASH, _ESCAPED_QUOTE = "\udc5c\udc5c", "\udc5c\udc22"

@@ -22,6 +22,7 @@ from codecs import BOM_UTF8, utf_8_decode
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 
+from streamdicom._late import late_pattern
 from streamdicom._push import PushParser
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, Location, TruncatedError
 from streamdicom.jsontext.comments import OpenComment, blank, may_hold_comment
@@ -53,9 +54,9 @@ _STRING_END = int(TokenType.STRING_END)
 
 _STRUCTURE = b' \t\r\n[]{}:,"'
 _WORD_BYTES = bytes(set(range(256)) - set(_STRUCTURE))
-_NUMBER_WHOLE = re.compile(NUMBER_TEXT)
-_NUMBER_START = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?:\.[0-9]+)?[eE][+-]?[0-9]*)?)?")
-_STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+|(?!))*+', re.DOTALL)  # ``jsontext.strings`` explains (?!)
+_NUMBER_WHOLE = late_pattern(NUMBER_TEXT)
+_NUMBER_START = late_pattern(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?:\.[0-9]+)?[eE][+-]?[0-9]*)?)?")
+_STRING_BODY = late_pattern(rb'[^"\\]*+(?:\\.[^"\\]*+|(?!))*+', re.DOTALL)  # ``jsontext.strings`` explains (?!)
 
 
 class _Mode(IntEnum):

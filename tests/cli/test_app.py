@@ -178,7 +178,7 @@ _CTRL_C = "os.kill(os.getpid(), signal.SIGINT)"
 @pytest.mark.parametrize(
     ("module", "code", "argument", "stdout"),
     [
-        pytest.param("argparse", _CTRL_C, "demo", b"", id="before the command"),
+        pytest.param("typing", _CTRL_C, "demo", b"", id="before the command"),
         pytest.param("pydicom", _CTRL_C, "demo", b"", id="in the command"),
         pytest.param(
             "sitecustomize", f"import atexit; atexit.register(lambda: {_CTRL_C})", "--version", _VERSION, id="after it"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from streamdicom.cli import COMMANDS
-from streamdicom.cli.arguments import Argument, Group, command_parser, integer, parse_arguments, path, seconds
+from streamdicom.cli.arguments import Argument, Group, InvalidArgument, integer, path, seconds
 from streamdicom.cli.exit_codes import UsageError
+from streamdicom.cli.parsers import command_parser, parse_arguments
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -68,13 +68,13 @@ def test_argument_too_many_and_unknown_option_are_refused() -> None:
 
 
 def test_empty_text_is_not_a_path() -> None:
-    with pytest.raises(ArgumentTypeError, match="empty text"):
+    with pytest.raises(InvalidArgument, match="empty text"):
         path("")
 
 
 @pytest.mark.parametrize("text", ["s3://bucket/a", "https://example.org", "file:///tmp/a"])
 def test_url_is_not_a_path(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="URL"):
+    with pytest.raises(InvalidArgument, match="URL"):
         path(text)
 
 
@@ -85,11 +85,11 @@ def test_path_can_have_any_other_form(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0", "10", "-1", "x", "1.5", "\u00b2", ""])
 def test_integer_has_bounds(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="from 1 to 9"):
+    with pytest.raises(InvalidArgument, match="from 1 to 9"):
         integer(1, 9)(text)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x", ""])
 def test_duration_is_finite_and_positive(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="above 0"):
+    with pytest.raises(InvalidArgument, match="above 0"):
         seconds(text)

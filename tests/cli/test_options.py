@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from argparse import ArgumentTypeError
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
@@ -17,7 +16,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 import streamdicom
 from streamdicom import ReadOptions, WriteOptions
 from streamdicom import options as library
-from streamdicom.cli.arguments import Group
+from streamdicom.cli.arguments import Group, InvalidArgument
 from streamdicom.cli.commands import BOUNDS
 from streamdicom.cli.options import FORM, READING, indent
 from streamdicom.server import ServerLimits
@@ -229,7 +228,7 @@ def test_indent_is_a_number_or_white_space() -> None:
     assert indent("0") == 0
     assert indent(" \\t ") == " \t "
     for text in ("17", "-1", "a", "²", "\n", " " * 17):
-        with pytest.raises(ArgumentTypeError):
+        with pytest.raises(InvalidArgument):
             indent(text)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from dataclasses import dataclass, field
 
+from streamdicom._records import field, record
 from streamdicom.deviations import DEVIATIONS, Deviation, Severity
 from streamdicom.errors import InputError
 
@@ -27,7 +27,7 @@ def not_checked(checked: list[str]) -> list[str]:
     return [*titles, "conditions of types 1C and 2C, defined terms"] if "modules" in checked else titles
 
 
-@dataclass
+@record()
 class Findings:
     """The findings in one stream, or in all."""
 

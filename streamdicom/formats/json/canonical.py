@@ -17,6 +17,7 @@ from functools import cache
 from typing import TypeAlias, cast
 
 from streamdicom._cache import BoundedCache
+from streamdicom._late import late_pattern
 from streamdicom.events import ELEMENT, Event, Value
 from streamdicom.formats.json.values import NAME, PARSERS
 from streamdicom.formats.value_forms import SINGLE_VRS
@@ -50,7 +51,7 @@ _ATTRIBUTE = r"""
             (?(3) | ,WS "vr"WS:WS"((?!SQ)[A-Z]{2})" WS )
         )?
     \} (?: ,WS | WS,WS | (?!WS") ) )"""
-_STRINGS = re.compile('"([^"]*)"')
+_STRINGS = late_pattern('"([^"]*)"')
 _STRING_PARSERS = {vr: parsers[_STRING] for vr, parsers in PARSERS.items() if _STRING in parsers}
 _STRINGS_PARSERS = {vr: parser for vr, parser in _STRING_PARSERS.items() if vr not in SINGLE_VRS}
 _NUMBER_PARSERS = {vr: parsers[_NUMBER] for vr, parsers in PARSERS.items() if _NUMBER in parsers}

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from streamdicom._cache import BoundedCache
 from streamdicom._dictionary import entry_of
+from streamdicom._late import late_pattern
 from streamdicom.dicom import (
     MAX_TAG,
     NAME_GROUPS,
@@ -42,8 +43,8 @@ from streamdicom.jsontext import NUMBER_TEXT, SURROGATE
 from streamdicom.options import WriteOptions
 
 MAX_STYLES = 8  # a program uses one or two
-_JSON_NUMBER = re.compile(NUMBER_TEXT)
-_JSON_INTEGER = re.compile("-?(?:0|[1-9][0-9]*)")
+_JSON_NUMBER = late_pattern(NUMBER_TEXT)
+_JSON_INTEGER = late_pattern("-?(?:0|[1-9][0-9]*)")
 _MAX_DOUBLE_LENGTH = 24  # characters, as in -1.7976931348623157e+308
 _MAX_EXACT = 2**53  # a double holds every smaller integer exactly
 

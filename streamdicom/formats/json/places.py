@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from streamdicom._late import late_pattern
 from streamdicom.formats.places import Places
 from streamdicom.jsontext import length_in_bytes
 
-_BLANK = re.compile(r"[ \t\r\n]*+")
-_COLON = re.compile(r"[ \t\r\n]*+:")
+_BLANK = late_pattern(r"[ \t\r\n]*+")
+_COLON = late_pattern(r"[ \t\r\n]*+:")
 
 
 class _TokenMarks:

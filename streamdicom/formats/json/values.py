@@ -11,6 +11,7 @@ from json.encoder import encode_basestring
 from sys import float_info
 from typing import Any
 
+from streamdicom._late import late_pattern
 from streamdicom.dicom import (
     INTEGER_RANGES,
     MAX_TAG,
@@ -51,7 +52,7 @@ OTHER = int(TokenType.START_ARRAY)  # the kind of a value that fits no VR, as JS
 Held = tuple[int, Any]
 """A JSON value that is held until the VR is known: the type and the text of its token, or NAME and the groups."""
 
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INTEGER = late_pattern(r"[+-]?[0-9]+")
 _NONFINITE = frozenset({"NaN", "Infinity", "-Infinity"})  # of CP-2352
 _NUMBER_AS_TEXT = {  # the numbers that stand for one text only
     **dict.fromkeys(("LO", "LT", "SH", "ST", "UC", "UT"), re.compile("-?[0-9]+")),

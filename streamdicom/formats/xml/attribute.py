@@ -10,10 +10,10 @@ A value that cannot be right costs its attribute: ``_give_up`` leaves the attrib
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
+from streamdicom._late import late_pattern
 from streamdicom.dicom import VRS, Form
 from streamdicom.errors import DicomXmlError, InputError, LimitError, Location
 from streamdicom.events import (
@@ -42,7 +42,7 @@ from streamdicom.formats.xml.values import Held, values_of
 from streamdicom.jsontext import Base64Decoder
 from streamdicom.options import ReadOptions
 
-_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
+_INTEGER = late_pattern(r"\s*[+-]?[0-9]{1,20}\s*")
 _NOT_BASE64 = "expected base64 in InlineBinary, found other text"
 
 NUMBER_ONLY = frozenset({"number"})

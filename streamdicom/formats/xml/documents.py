@@ -11,13 +11,13 @@ scans them instead.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from xml.parsers import expat
 
+from streamdicom._late import late_pattern
 from streamdicom._push import PIECE_SIZE
+from streamdicom._records import record
 from streamdicom.errors import InputError, LimitError, Location, TruncatedError, XmlSyntaxError
 from streamdicom.limits import Limits
 
@@ -30,7 +30,7 @@ SPACE = " \t\r\n"
 _SPACE_BYTES = SPACE.encode()
 _SEPARATOR = " "  # between the namespace and the name of an element
 # The encodings that expat supports, and those with one byte for each character that DCMTK writes.
-_ENCODINGS = re.compile(r"(?i)UTF-8|UTF-16(LE|BE)?|US-ASCII|ISO-8859-([1-9]|1[013-6])")
+_ENCODINGS = late_pattern(r"(?i)UTF-8|UTF-16(LE|BE)?|US-ASCII|ISO-8859-([1-9]|1[013-6])")
 # Errors that no further bytes could mend, so that they are not truncation.
 _SYNTAX_ERRORS = frozenset(
     {
@@ -301,15 +301,15 @@ def _end_of_piece(data: bytes, start: int, end: int) -> int:
 
 # --- between documents -----------------------------------------------------------------------------------------
 
-_BLANK = re.compile(r"[ \t\r\n]*")
-_TAG = re.compile(r"""<(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""")
+_BLANK = late_pattern(r"[ \t\r\n]*")
+_TAG = late_pattern(r"""<(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""")
 _USUAL_SIZE = 256  # bytes that are scanned first; epilogs are rarely longer
 _COMMENT = "<!--"
 _INSTRUCTION = "<?"
-_NOT_AN_INSTRUCTION = re.compile(r"<\?(?:[xX][mM][lL])?[ \t\r\n?>]")  # an XML declaration, or no target
+_NOT_AN_INSTRUCTION = late_pattern(r"<\?(?:[xX][mM][lL])?[ \t\r\n?>]")  # an XML declaration, or no target
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Epilog:
     """A scanner of the bytes between two documents.
 

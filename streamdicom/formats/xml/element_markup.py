@@ -6,13 +6,13 @@ Writers with equal options share one ``ElementMarkup``, and so its cache of star
 from __future__ import annotations
 
 import binascii
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from math import isfinite
 from typing import Any, TypeAlias
 
 from streamdicom._cache import BoundedCache
+from streamdicom._late import late_pattern
 from streamdicom.dicom import MAX_TAG, UTF_8_TERM, VRS, Form, empty_text, format_tag, keyword
 from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import (
@@ -35,7 +35,7 @@ _MAX_START_TAGS = 2048  # of private elements; an archive uses some hundreds
 _MAX_INTEGER = 10**20
 _UUID = "urn:uuid:"
 # XML 1.0, section 2.2. A lone surrogate is not a character either.
-_NOT_A_CHARACTER = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NOT_A_CHARACTER = late_pattern("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _CHARACTER_SET_VALUE = f'<Value number="1">{UTF_8_TERM}</Value>'
 
 

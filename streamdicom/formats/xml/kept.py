@@ -7,17 +7,17 @@ text has such a form.
 from __future__ import annotations
 
 import json
-import re
 from json.encoder import encode_basestring
 from typing import Any
 
+from streamdicom._late import late_pattern
 from streamdicom.dicom import NAME_GROUPS, VRS, Form
 from streamdicom.errors import OutputError
 from streamdicom.formats.xml.element_markup import escape, quoted, reference
 from streamdicom.formats.xml.person_names import EMPTY_NAME, name_markup
 from streamdicom.formats.xml.values import Held
 
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")  # RFC 8259, section 6
+_NUMBER = late_pattern(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")  # RFC 8259, section 6
 _NUMBER_FORMS = frozenset({Form.INTEGER, Form.LONG_INTEGER, Form.FLOAT})
 _MEMBERS = frozenset({"Value", "InlineBinary", "BulkDataURI"})
 

@@ -1,0 +1,197 @@
+"""Records: dataclasses that are made without the module ``dataclasses``.
+
+That module takes as long to import as Python to start, and compiles six methods for each class, so every command would
+wait for it. Records share all methods but ``__init__``, and the functions of ``dataclasses`` accept them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+
+TYPE_CHECKING = False  # as in typing, which takes long to import
+if TYPE_CHECKING:
+    from dataclasses import dataclass as record
+    from dataclasses import field, replace
+    from typing import Any, NoReturn
+
+    __all__ = ["field", "is_record", "record", "replace"]
+else:
+
+    def record(*, frozen: bool = False, slots: bool = False) -> Callable[[type], type]:
+        """Return a decorator with the arguments of ``dataclasses.dataclass``.
+
+        >>> from dataclasses import fields
+        >>> @record(frozen=True, slots=True)
+        ... class Point:
+        ...     x: int
+        ...     y: int = 0
+        >>> Point(1), [one.name for one in fields(Point)]
+        (Point(x=1, y=0), ['x', 'y'])
+        """
+        return lambda cls: _made(cls, frozen, slots)
+
+    def field(**settings: Any) -> _Field:
+        """Return a field with settings, as ``dataclasses.field`` does.
+
+        >>> @record()
+        ... class Names:
+        ...     names: list[str] = field(default_factory=list)
+        >>> Names()
+        Names(names=[])
+        """
+        return _Field(settings)
+
+    def replace(instance: Any, /, **changes: Any) -> Any:
+        """Return a copy of a record or a dataclass with other values of some fields.
+
+        >>> @record(frozen=True)
+        ... class Point:
+        ...     x: int = 0
+        ...     y: int = 0
+        >>> replace(Point(1, 2), y=3)
+        Point(x=1, y=3)
+        """
+        values = {name: getattr(instance, name) for name in instance.__match_args__}
+        return type(instance)(**(values | changes))
+
+
+def is_record(value: object) -> bool:
+    """Return whether a value is a record or a dataclass.
+
+    >>> is_record(1)
+    False
+    """
+    return "__dataclass_fields__" in vars(type(value))
+
+
+class _Field:
+    """A field that is declared with settings.
+
+    Attributes:
+        settings: The arguments of ``dataclasses.field``.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+
+
+class _Fields:
+    """The fields as ``dataclasses`` has them, made when other code asks for them."""
+
+    def __init__(self, settings: dict[str, dict[str, Any]], annotations: dict[str, Any]) -> None:
+        self._settings = settings
+        self._annotations = annotations
+
+    def __get__(self, _: object, owner: type) -> dict[str, Any]:
+        import dataclasses
+
+        namespace: dict[str, Any] = {name: dataclasses.field(**given) for name, given in self._settings.items()}
+        namespace |= {"__annotations__": self._annotations, "__module__": owner.__module__}
+        twin: Any = type(owner.__name__, (), namespace)
+        fields: dict[str, Any] = dataclasses.dataclass(twin).__dataclass_fields__
+        return fields
+
+
+class _Record:
+    """The methods of all records."""
+
+    __slots__ = ()
+    __match_args__: tuple[str, ...]
+    _compared: Callable[[Any], Any]  # these functions return the values of the fields that count
+    _hashed: Callable[[Any], Any]
+    _shown: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self._shown)})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return bool(self._compared(self) == self._compared(other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __replace__(self, /, **changes: Any) -> Any:  # for ``copy.replace`` of Python 3.13
+        return replace(self, **changes)  # type: ignore[type-var]
+
+
+class _FrozenRecord(_Record):
+    """The methods of all records that cannot change."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(self._hashed(self))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        _refuse("assign to", name)
+
+    def __delattr__(self, name: str) -> None:
+        _refuse("delete", name)
+
+    def __getstate__(self) -> list[Any]:
+        return [getattr(self, name) for name in self.__match_args__]
+
+    def __setstate__(self, values: list[Any]) -> None:
+        for name, value in zip(self.__match_args__, values, strict=True):
+            object.__setattr__(self, name, value)
+
+
+def _refuse(verb: str, name: str) -> NoReturn:
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(f"cannot {verb} field {name!r}")
+
+
+def _made(cls: type, frozen: bool, slots: bool) -> type:
+    """Return a class with the fields that a class declares, and its methods."""
+    settings: dict[str, dict[str, Any]] = {}
+    namespace = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
+    for name in cls.__annotations__:
+        value = namespace.pop(name, _Field({}))
+        settings[name] = value.settings if isinstance(value, _Field) else {"default": value}
+    if slots:
+        namespace["__slots__"] = tuple(settings)
+    namespace |= {
+        "__match_args__": tuple(settings),
+        "__init__": _init(cls, settings, frozen=frozen),
+        "__dataclass_fields__": _Fields(settings, cls.__annotations__),
+        "_compared": attrgetter(*settings),
+        "_hashed": attrgetter(*(name for name, given in settings.items() if given.get("hash") is not False)),
+        "_shown": tuple(name for name, given in settings.items() if given.get("repr") is not False),
+    }
+    made = type(cls.__name__, (*cls.__bases__[:-1], _FrozenRecord if frozen else _Record), namespace)
+    made.__qualname__ = cls.__qualname__
+    return made
+
+
+class _Factory:
+    def __repr__(self) -> str:
+        return "<factory>"
+
+
+_FACTORY = _Factory()
+
+
+def _init(cls: type, settings: dict[str, dict[str, Any]], *, frozen: bool) -> Callable[..., None]:
+    """Compile ``__init__``, so that its errors and its help name the arguments."""
+    names: dict[str, Any] = {"_set": object.__setattr__, "_FACTORY": _FACTORY}
+    arguments, lines = ["self"], []
+    for name, given in settings.items():
+        value = name
+        if "default_factory" in given:
+            names |= {f"_default_{name}": _FACTORY, f"_new_{name}": given["default_factory"]}
+            value = f"_new_{name}() if {name} is _FACTORY else {name}"
+        elif "default" in given:
+            names[f"_default_{name}"] = given["default"]
+        arguments.append(f"{name}=_default_{name}" if f"_default_{name}" in names else name)
+        lines.append(f"_set(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
+    if hasattr(cls, "__post_init__"):
+        lines.append("self.__post_init__()")
+    exec(f"def __init__({', '.join(arguments)}):\n " + "\n ".join(lines), names)  # noqa: S102 - names of fields only
+    init: Callable[..., None] = names["__init__"]
+    init.__qualname__ = f"{cls.__qualname__}.__init__"
+    init.__module__ = cls.__module__
+    init.__annotations__ = {**cls.__annotations__, "return": None}
+    return init
