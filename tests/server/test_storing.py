@@ -19,6 +19,7 @@ from pydicom.encaps import generate_frames
 from starlette.testclient import TestClient
 
 from streamdicom.server import Catalog, server_app
+from streamdicom.server.stow import instances
 from tests.server import corpus
 from tests.web.client.server import Server, serving
 
@@ -206,6 +207,29 @@ def test_files_and_each_folder_once_are_on_disk_before_the_answer(
     folders = [(path, stored) for path, stored in synced if path.suffix != ".partial"]
     series = tmp_path / "1.2.1.0" / "1.2.2.0"
     assert sorted(folders) == sorted((path, 2) for path in (tmp_path, series.parent, series))
+
+
+def test_part_that_is_no_instance_of_the_study_costs_no_disk_access(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, synced = [], []
+    create = instances._private
+    monkeypatch.setattr(instances, "_private", lambda path, flags: made.append(path) or create(path, flags))
+    monkeypatch.setattr(os, "fsync", synced.append)
+    good = _bytes_of(corpus.dataset(0), tmp_path.parent)
+    files = [b"A", good[:-4], b"", b"\0" * 60_000] * 50
+    response = _post_files(client, files)
+    assert response.status_code == 409
+    assert [len(response.json()[tag]["Value"]) for tag in ("00081198", "0008119A")] == [
+        50,
+        150,
+    ]  # with and without UIDs
+    other = client.post("/studies/1.2.99", content=good, headers={"Content-Type": "application/dicom"})
+    assert other.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0x0110]  # processing failure
+    empty = client.post("/studies", content=b"[" + b"{}," * 99 + b"{}]", headers=_JSON)
+    assert (empty.status_code, len(empty.json()["0008119A"]["Value"])) == (409, 100)
+    assert (made, synced) == ([], [])
+    assert _post_files(client, [b"A", good + bytes(70_000), good]).status_code == 202  # one is longer than memory
 
 
 def test_failed_sync_is_not_acknowledged(client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from errno import ENOSPC
 from filecmp import cmp
+from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 from shutil import disk_usage, rmtree
@@ -55,6 +56,7 @@ except ModuleNotFoundError:  # Windows
 _PREFIX = "incoming-"
 _PARTIAL, _COMPLETE = ".partial", ".complete"  # suffixes
 _DAY = 24 * 60 * 60  # seconds
+_HELD = 64 * 1024  # bytes of a file in memory until it is complete
 _CHECKED = 4 * 1024 * 1024  # bytes after which the free space is checked again
 
 _TAGS = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
@@ -92,6 +94,56 @@ class _FailedError(Exception):
         self.failure = failure
 
 
+class _Draft:
+    """A new file of its owner, which is in memory until it is long or complete.
+
+    So a part that is no instance costs no access to the disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._held = BytesIO()
+        self._file: BinaryIO | None = None
+
+    def write(self, data: bytes) -> int:
+        """Append bytes."""
+        if self._file is None and self._held.tell() + len(data) > _HELD:
+            self._file = self._opened()
+        return (self._file or self._held).write(data)
+
+    def _opened(self) -> BinaryIO:
+        file = cast(BinaryIO, open(self._path, "xb", opener=_private))  # noqa: SIM115 - ``close``
+        file.write(self._held.getvalue())
+        self._held = BytesIO()
+        return file
+
+    def reader(self) -> BinaryIO:
+        """Return the bytes from the start."""
+        if self._file is None:
+            return BytesIO(self._held.getvalue())
+        self._file.flush()
+        return self._path.open("rb")
+
+    def complete(self) -> None:
+        """Force the file onto the disk; from here on, it survives a kill of the server."""
+        self._file = self._file or self._opened()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.close()
+        self._path.rename(self._path.with_suffix(_COMPLETE))
+
+    def discard(self) -> None:
+        """Delete the file."""
+        self.close()
+        if self._file is not None:
+            self._path.unlink()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+
 class Inbox:
     """The instances of one request.
 
@@ -100,12 +152,15 @@ class Inbox:
         limits: ``spooled_size`` bounds the size of all instances, ``multipart_parts`` their number.
         expansion: The bound of the compressed body, if it is compressed.
         free_space: Bytes of the disk that stay free.
+        study: The study to which the instances must belong; None for any.
 
     Raises:
         OSError: The archive cannot be written, or its disk is full but for the free space.
     """
 
-    def __init__(self, catalog: Catalog, limits: Limits, expansion: Expansion, free_space: int) -> None:
+    def __init__(
+        self, catalog: Catalog, limits: Limits, expansion: Expansion, free_space: int, study: str | None
+    ) -> None:
         self._left = self._limit = limits.spooled_size
         self._max_count = limits.multipart_parts
         self._free_space = free_space
@@ -115,22 +170,21 @@ class Inbox:
         self._check_space(parent)
         self._folder = TemporaryDirectory(prefix=_PREFIX, dir=parent)
         self._lock = _locked(self._folder.name)
-        self._settler = _Settler(catalog, expansion)
-        self._file: BinaryIO | None = None
-        self._outcomes: list[Outcome | None] = []  # None until the file is checked
+        self._settler = _Settler(catalog, expansion, study)
+        self._draft: _Draft | None = None
+        self._outcomes: list[Outcome] = []
 
     def start(self) -> None:
         """Start a DICOM file.
 
         Raises:
             LimitError: There are too many instances.
-            OSError: The file cannot be made.
         """
         number = len(self._outcomes)
         if number >= self._max_count:
             raise LimitError(f"the request has more than {self._max_count} instances", "multipart_parts")
-        self._file = cast(BinaryIO, open(self._path(number, _PARTIAL), "xb", opener=_private))  # noqa: SIM115 - ``end``
-        self._outcomes.append(None)
+        self._draft = _Draft(self._path(number, _PARTIAL))
+        self._outcomes.append(Outcome())
 
     def append(self, data: bytes) -> None:
         """Append bytes to the file.
@@ -139,14 +193,14 @@ class Inbox:
             LimitError: All instances together are too large.
             OSError: The bytes cannot be written.
         """
-        assert self._file
+        assert self._draft
         self._left -= len(data)
         if self._left < 0:
             raise LimitError(f"the instances have more than {self._limit} bytes", "spooled_size")
         self._unchecked += len(data)
         if self._unchecked >= _CHECKED:
             self._check_space(self._folder.name)
-        self._file.write(data)
+        self._draft.write(data)
 
     def _check_space(self, folder: str | Path) -> None:
         self._unchecked = 0
@@ -154,13 +208,15 @@ class Inbox:
             raise OSError(ENOSPC, f"less than {self._free_space} bytes of the disk are free")
 
     def end(self) -> None:
-        """End the file; from here on, it survives a kill of the server."""
-        assert self._file
-        self._file.flush()
-        os.fsync(self._file.fileno())  # before the response confirms it
-        self._file.close()
-        number = len(self._outcomes) - 1
-        self._path(number, _PARTIAL).rename(self._path(number, _COMPLETE))
+        """End the file, which is kept if it is an instance of the study."""
+        assert self._draft
+        outcome = self._outcomes[-1]
+        with self._draft.reader() as source:
+            self._settler.check(source, outcome)
+        if outcome.failure:
+            self._draft.discard()
+        else:
+            self._draft.complete()  # before the response confirms it
 
     def add(self, events: Iterable[Event]) -> None:
         """Add each data set in a stream of events as a DICOM file.
@@ -179,46 +235,34 @@ class Inbox:
 
         for _, dataset in groupby(sort_elements(events), number):
             self.start()
-            assert self._file
+            assert self._draft
             self._check_space(self._folder.name)
-            uids: dict[int, str] = {}
-            noted = _noting(dataset, uids)
+            outcome = self._outcomes[-1]
+            noted = _noting(dataset, outcome.uids)
             try:
-                write_events(noted, self._file, format="dicom", options=_WRITING)
+                write_events(noted, cast(BinaryIO, self._draft), format="dicom", options=_WRITING)
             except OutputError:
                 for _ in noted:  # the other UIDs
                     pass
-                self._fail(uids)
+                outcome.failure = Failure.CANNOT_UNDERSTAND
+                self._draft.discard()
             else:
-                self.end() if _has_uids(uids) else self._fail(uids)
+                self.end()
 
-    def _fail(self, uids: dict[int, str]) -> None:
-        """Delete the file, which need not wait for the disk."""
-        assert self._file
-        self._file.close()
-        number = len(self._outcomes) - 1
-        self._path(number, _PARTIAL).unlink()
-        self._outcomes[number] = Outcome(uids, Failure.CANNOT_UNDERSTAND)
-
-    def store(self, study: str | None) -> list[Outcome]:
-        """Move all instances into the archive, and wait until the disk has them.
-
-        Args:
-            study: The study to which they must belong; None for any.
-        """
-        outcomes = [
-            outcome or self._settler.store(self._path(number, _COMPLETE), study)
-            for number, outcome in enumerate(self._outcomes)
-        ]
+    def store(self) -> list[Outcome]:
+        """Move all instances into the archive, and wait until the disk has them."""
+        for number, outcome in enumerate(self._outcomes):
+            if not outcome.failure:
+                self._settler.settle(self._path(number, _COMPLETE), outcome)
         if not self._settler.sync():
-            for outcome in outcomes:
+            for outcome in self._outcomes:
                 outcome.failure = outcome.failure or Failure.OUT_OF_RESOURCES
-        return outcomes
+        return self._outcomes
 
     def close(self) -> None:
         """Delete the temporary files."""
-        if self._file:
-            self._file.close()
+        if self._draft:
+            self._draft.close()
         self._folder.cleanup()
         if self._lock is not None:
             os.close(self._lock)
@@ -242,36 +286,46 @@ def _noting(events: Iterable[Event], uids: dict[int, str]) -> Iterator[Event]:
         yield event
 
 
-def _has_uids(uids: dict[int, str]) -> bool:
-    return all(is_uid(uids.get(tag, "")) for tag in _TAGS)
-
-
 class _Settler:
     """Gives complete files their paths in the archive.
 
     Args:
         catalog: The catalog of the archive.
         expansion: The bound of the compressed body around the files, if any.
+        study: The study to which they must belong; None for any.
     """
 
-    def __init__(self, catalog: Catalog, expansion: Expansion) -> None:
+    def __init__(self, catalog: Catalog, expansion: Expansion, study: str | None = None) -> None:
         self._catalog = catalog
         self._expansion = expansion
+        self._study = study
         self._changed: set[Path] = set()  # folders
 
-    def store(self, file: Path, study: str | None) -> Outcome:
-        """Store a complete file, which must belong to the study, if any."""
-        outcome = Outcome()
+    def check(self, source: BinaryIO, outcome: Outcome) -> None:
+        """Check that a file is complete and of the study, and read its UIDs.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
         try:
-            self._check(file, outcome.uids)
-            if study not in (None, outcome.uids[STUDY_INSTANCE_UID]):
-                raise _FailedError(Failure.PROCESSING)
+            for _ in _noting(short_events(source, expansion=self._expansion), outcome.uids):
+                pass
+        except InputError:
+            outcome.failure = Failure.CANNOT_UNDERSTAND
+            return
+        if not all(is_uid(outcome.uids.get(tag, "")) for tag in _TAGS):
+            outcome.failure = Failure.CANNOT_UNDERSTAND
+        elif self._study not in (None, outcome.uids[STUDY_INSTANCE_UID]):
+            outcome.failure = Failure.PROCESSING
+
+    def settle(self, file: Path, outcome: Outcome) -> None:
+        """Give a file without a failure its path."""
+        try:
             self._settle(file, outcome.uids)
         except _FailedError as error:
             outcome.failure = error.failure
         except (OSError, sqlite3.Error):
             outcome.failure = Failure.OUT_OF_RESOURCES
-        return outcome
 
     def sync(self) -> bool:
         """Force the changed folders onto the disk, each once; return False on failure."""
@@ -287,17 +341,6 @@ class _Settler:
         except OSError:
             return False
         return True
-
-    def _check(self, file: Path, uids: dict[int, str]) -> None:
-        """Check that the file is complete, and read its UIDs."""
-        try:
-            with file.open("rb") as source:
-                for _ in _noting(short_events(source, expansion=self._expansion), uids):
-                    pass
-        except InputError:
-            raise _FailedError(Failure.CANNOT_UNDERSTAND) from None
-        if not _has_uids(uids):
-            raise _FailedError(Failure.CANNOT_UNDERSTAND)
 
     def _settle(self, file: Path, uids: dict[int, str]) -> None:
         """Give a file its path, unless the archive has the instance."""
@@ -379,8 +422,18 @@ def take_in_leftovers(catalog: Catalog) -> None:
 
 def _take_in(folder: Path, settler: _Settler) -> None:
     files = (file for file in sorted(folder.glob(f"*{_COMPLETE}")) if S_ISREG(file.lstat().st_mode))
-    failures = {settler.store(file, None).failure for file in files}
-    if settler.sync() and Failure.OUT_OF_RESOURCES not in failures:
+    is_kept = False
+    for file in files:
+        outcome = Outcome()
+        try:
+            with file.open("rb") as source:
+                settler.check(source, outcome)
+        except OSError:
+            outcome.failure = Failure.OUT_OF_RESOURCES
+        if not outcome.failure:
+            settler.settle(file, outcome)
+        is_kept |= outcome.failure == Failure.OUT_OF_RESOURCES
+    if settler.sync() and not is_kept:
         rmtree(folder, ignore_errors=True)
 
 

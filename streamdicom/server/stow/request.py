@@ -55,7 +55,7 @@ async def store_instances(
         raise LimitError(f"the body has more than {bounds.request_size} bytes", "spooled_size")
     expansion = Expansion(limits)
     patience = Patience(bounds.body_timeout, bounds.body_rate)
-    inbox = await run_in_threadpool(Inbox, catalog, limits, expansion, bounds.free_space)
+    inbox = await run_in_threadpool(Inbox, catalog, limits, expansion, bounds.free_space, study)
     try:
         if content.kind == DICOM:
             files = _Files(content, inbox, limits)
@@ -65,7 +65,7 @@ async def store_instances(
             options = ReadOptions(limits=limits, spool_threshold=_SPOOL_THRESHOLD)
             async with request_events(request, options=options, patience=patience) as events:
                 await run_in_threadpool(inbox.add, events)
-        outcomes = await run_in_threadpool(inbox.store, study)
+        outcomes = await run_in_threadpool(inbox.store)
     finally:
         await run_in_threadpool(inbox.close)
     status, module = response_module(outcomes, base_url)
