@@ -6,7 +6,6 @@ The runs take turns. Engines that are not installed are left out. The figures ar
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import subprocess
@@ -214,14 +213,17 @@ def _measure_columns(path: Path) -> None:
 
 
 def _cpu(road: str, path: Path, environment: dict[str, str]) -> float:
-    """Return the CPU seconds of a road beyond those to import its packages."""
-    program = (
-        f"from bench.scaling import read_{road} as read; from pathlib import Path; read(Path({str(path)!r}), {{}})"
-    )
+    """Return the CPU seconds of a road beyond those for one empty data set, which are for imports."""
+    empty = path.with_name("empty.json")
+    for name in (empty, empty.with_suffix(".ndjson")):
+        name.write_text("[{}]\n" if name == empty else "{}\n")
     seconds = []
-    for size in ("0", "None"):
+    for source in (empty, path):
+        program = (
+            f"from bench.scaling import read_{road} as read; from pathlib import Path; read(Path({str(source)!r}))"
+        )
         before = _used()
-        command = [sys.executable, "-c", program.format(size)]
+        command = [sys.executable, "-c", program]
         subprocess.run(command, env={**_environment(), **environment}, cwd=_ROOT, check=True, capture_output=True)
         seconds.append(_used() - before)
     return seconds[1] - seconds[0]
@@ -232,43 +234,40 @@ def _used() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def read_streamdicom(path: Path, count: int | None) -> None:
-    """Read the columns; with a count of 0, import only."""
+def read_streamdicom(path: Path) -> None:
+    """Read the columns."""
     from streamdicom import columns
 
-    if count is None:
-        columns.read(path, columns=_COLUMNS).to_table()
+    columns.read(path, columns=_COLUMNS).to_table()
 
 
-def read_polars(path: Path, count: int | None) -> None:
+def read_polars(path: Path) -> None:
     """Read the columns of NDJSON with a schema, as lists of values."""
     import polars
     from pydicom.datadict import tag_for_keyword
 
-    if count is None:
-        text = polars.Struct({"Value": polars.List(polars.String)})
-        number = polars.Struct({"Value": polars.List(polars.Int64)})
-        kinds = {f"{tag_for_keyword(name):08X}": number if name in ("Rows", "Columns") else text for name in _COLUMNS}
-        frame = polars.scan_ndjson(path.with_suffix(".ndjson"), schema=kinds)
-        frame.select([polars.col(name).struct.field("Value").list.first().alias(name) for name in kinds]).collect()
+    text = polars.Struct({"Value": polars.List(polars.String)})
+    number = polars.Struct({"Value": polars.List(polars.Int64)})
+    kinds = {f"{tag_for_keyword(name):08X}": number if name in ("Rows", "Columns") else text for name in _COLUMNS}
+    frame = polars.scan_ndjson(path.with_suffix(".ndjson"), schema=kinds)
+    frame.select([polars.col(name).struct.field("Value").list.first().alias(name) for name in kinds]).collect()
 
 
-def read_ijson(path: Path, count: int | None) -> None:
+def read_ijson(path: Path) -> None:
     """Read the columns by data sets of pydicom, into pandas."""
     import ijson
     import pandas
     from pydicom import Dataset
 
-    if count is None:
-        rows = []
-        with path.open("rb") as file:
-            for item in ijson.items(file, "item", use_float=True):
-                ds = Dataset.from_json(item)
-                rows.append({name: ds.get(name) for name in _COLUMNS})
-        pandas.DataFrame(rows)
+    rows = []
+    with path.open("rb") as file:
+        for item in ijson.items(file, "item", use_float=True):
+            ds = Dataset.from_json(item)
+            rows.append({name: ds.get(name) for name in _COLUMNS})
+    pandas.DataFrame(rows)
 
 
-def read_spark(path: Path, count: int | None) -> None:
+def read_spark(path: Path) -> None:
     """Read the columns of the array with a schema."""
     from pydicom.datadict import tag_for_keyword
     from pyspark.sql import SparkSession, functions
@@ -277,11 +276,7 @@ def read_spark(path: Path, count: int | None) -> None:
     types = {name: "bigint" if name in ("Rows", "Columns") else "string" for name in _COLUMNS}
     tags = {name: f"{tag_for_keyword(name):08X}" for name in _COLUMNS}
     schema = ", ".join(f"`{tags[name]}` struct<Value: array<{kind}>>" for name, kind in types.items())
-    source = path
-    if count is not None:
-        source = path.with_name("empty.json")
-        source.write_text(json.dumps([]))
-    frame = spark.read.schema(schema).json(str(source), multiLine=True)
+    frame = spark.read.schema(schema).json(str(path), multiLine=True)
     frame.agg(*[functions.count(functions.col(tag).getField("Value")[0]) for tag in tags.values()]).collect()
     spark.stop()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from dataclasses import field as field_of
 from typing import Any, Literal, TypeAlias
@@ -97,32 +97,39 @@ class RowBuilder:
         self.columns: dict[str, list[Any]] = {name: [] for name in self._schema.arrow.names}
         self.size = self.count = 0
 
-    def add(self, events: Iterable[Event], source: str, offsets: DatasetOffsets | None) -> None:
-        """Add the events of one data set.
+    def add_all(self, events: Iterable[Event], source: str, offsets: DatasetOffsets | None) -> Iterator[None]:
+        """Add the events of data sets; yield after each data set.
 
         Args:
-            events: From START_DATASET to END_DATASET.
+            events: The events of a source.
             source: The name of the source.
             offsets: The places of the data sets of the source, if they are wanted.
 
         Raises:
             ColumnError: A value does not fit its column, and ``on_mismatch`` is "error".
         """
-        self._row = {"_source": source}
         for event in events:
+            kind, tag, _, value = event
             if self._keeps_json:
                 self._dataset.append(event)
-            if event[0] == ELEMENT and not self._passed and not self._depth:
-                member = self._members.get(event[1])
-                if member is not None:
-                    self._set(member, event[3])
-            elif event[0] == START_DATASET:
-                self._row["_index"] = self._index = event[3]
+            if kind == ELEMENT and not self._passed and not self._depth:
+                member = self._members.get(tag)
+                if member is None:
+                    continue
+                if member.text and len(value) == 1 and type(value[0]) is str:  # the commonest values
+                    self._row[member.text] = value[0] or None
+                else:
+                    self._set(member, value)
+            elif kind == START_DATASET:
+                self._index = value
+                self._row = {"_source": source, "_index": value}
                 if offsets is not None:
-                    self._row["_offset"] = self._offset = offsets.get(event[3])
-            elif event[0] != END_DATASET:
+                    self._row["_offset"] = self._offset = offsets.get(value)
+            elif kind == END_DATASET:
+                self._end()
+                yield
+            else:
                 self._structure(event)
-        self._end()
 
     def add_head(self, events: list[Event], source: str) -> bool:
         """Add the row of a data set, of which only the elements of columns are given.

@@ -6,11 +6,12 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 import pyarrow as pa
 
-from streamdicom.columns.types import Convert, TypeOptions, type_of
+from streamdicom.columns.types import Convert, TypeOptions, as_text, type_of
 from streamdicom.dicom import VRS, definition_of, keyword
 from streamdicom.patterns import parse_pattern_step
 
@@ -54,10 +55,21 @@ class Field:
 
 @dataclass
 class Members:
-    """The fields of one element: its value, and a reference to bulk data."""
+    """The fields of one element.
+
+    Attributes:
+        value: That of its value.
+        uri: That of a reference to bulk data.
+    """
 
     value: Field | None = None
     uri: Field | None = None
+
+    @cached_property
+    def text(self) -> str:
+        """The name of the field if its value is one text, as it is."""
+        field = self.value
+        return field.name if field is not None and field.convert is as_text and not field.is_list else ""
 
     @property
     def fields(self) -> list[Field]:

@@ -19,7 +19,7 @@ from streamdicom.columns.schema import Columns, Schema
 from streamdicom.columns.tasks import batches_of, place_of, plan_tasks
 from streamdicom.columns.types import TypeOptions
 from streamdicom.errors import ColumnError
-from streamdicom.events import Event, by_dataset
+from streamdicom.events import Event
 from streamdicom.index import DatasetOffsets, IndexUse, Split
 from streamdicom.io import is_url
 from streamdicom.options import ReadOptions, options_or_default
@@ -143,8 +143,7 @@ class ColumnStream:
                     yield self._batch(builder)
                 continue
             try:
-                for dataset in by_dataset(events):
-                    builder.add(dataset, name, offsets)
+                for _ in builder.add_all(events, name, offsets):
                     if builder.count == self._rows or builder.size >= _BATCH_SIZE:
                         yield self._batch(builder)
             except ColumnError as error:

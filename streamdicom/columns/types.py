@@ -77,13 +77,21 @@ def type_of(vr: str, options: TypeOptions) -> ColumnType:
     found = _TYPES.get(vr)
     if found is not None:
         return found
-    return ColumnType(pa.binary(), _bytes) if VRS[vr].form is Form.BINARY else ColumnType(pa.string(), _text)
+    return ColumnType(pa.binary(), _bytes) if VRS[vr].form is Form.BINARY else ColumnType(pa.string(), as_text)
 
 
 # --- conversions -----------------------------------------------------------------------------------------------
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a text as it is.
+
+    Raises:
+        TypeError: The value is not text.
+
+    >>> as_text("a")
+    'a'
+    """
     if type(value) is not str:
         raise TypeError("expected text")
     return value
@@ -124,7 +132,7 @@ def _float(value: Any) -> float:
 
 def _decimal(value: Any) -> Decimal:
     try:
-        number = Decimal(_text(value).strip())
+        number = Decimal(as_text(value).strip())
     except InvalidOperation:
         raise ValueError("expected a decimal number") from None
     if not number.is_finite() or number != round(number, _SCALE):
@@ -147,7 +155,7 @@ def _person_name(value: Any) -> dict[str, str | None]:
 
 @lru_cache(maxsize=4096)
 def _date(value: Any) -> date:
-    text = _text(value).rstrip(" ")
+    text = as_text(value).rstrip(" ")
     if not _DATE.fullmatch(text):
         raise ValueError("expected a date as YYYYMMDD")
     return date.fromisoformat(text)
@@ -155,14 +163,14 @@ def _date(value: Any) -> date:
 
 def _time(value: Any) -> time:
     """Return the time of a TM; missing components are 0."""
-    text = _text(value).rstrip(" ")
+    text = as_text(value).rstrip(" ")
     if not _TIME.fullmatch(text):
         raise ValueError("expected a time as HHMMSS.FFFFFF")
     return time.fromisoformat(text)
 
 
 def _timestamp(value: Any) -> datetime:
-    text = _text(value).rstrip(" ")
+    text = as_text(value).rstrip(" ")
     parts = _DATETIME.fullmatch(text)
     if not parts:
         raise ValueError("expected a date, a time and an offset from UTC")
@@ -198,6 +206,6 @@ _TYPES = {
 }
 _DS_TYPES = {
     "float64": ColumnType(pa.float64(), _float),
-    "string": ColumnType(pa.string(), _text),
+    "string": ColumnType(pa.string(), as_text),
     "decimal": ColumnType(_DECIMAL, _decimal),
 }

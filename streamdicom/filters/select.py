@@ -94,13 +94,14 @@ class ElementFilter:
 
     def run(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield the events of the selected elements among the next events."""
+        return chain.from_iterable(self._runs(events))  # a generator would see each event that the parser has selected
+
+    def _runs(self, events: Iterable[Event]) -> Iterator[Iterator[Event]]:
         remaining = iter(events)
         for first in remaining:
             following = chain((first,), remaining)
-            if self._has_selected is not None and self._has_selected():
-                yield from following
-            else:
-                yield from self._run(following)
+            is_selected = self._has_selected is not None and self._has_selected()
+            yield following if is_selected else self._run(following)
 
     def _run(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
