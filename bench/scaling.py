@@ -213,7 +213,7 @@ def _measure_columns(path: Path) -> None:
 
 
 def _cpu(road: str, path: Path, environment: dict[str, str]) -> float:
-    """Return the CPU seconds of a road beyond those for one empty data set, which are for imports."""
+    """Return the CPU seconds of a road beyond those for one empty data set."""
     empty = path.with_name("empty.json")
     for name in (empty, empty.with_suffix(".ndjson")):
         name.write_text("[{}]\n" if name == empty else "{}\n")
