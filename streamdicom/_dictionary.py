@@ -12,7 +12,9 @@ from functools import cache, lru_cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
+
+from streamdicom._records import NamedTuple
 
 _PUBLIC, _PRIVATE = "_dicom_dict", "_private_dict"
 _NAMES = {_PUBLIC: ("DicomDictionary", "RepeatersDictionary"), _PRIVATE: ("private_dictionaries",)}

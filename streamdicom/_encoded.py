@@ -11,8 +11,9 @@ These events never leave the library.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from streamdicom._records import NamedTuple
 from streamdicom.events import Event
 
 ENCODED = 32

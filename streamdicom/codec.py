@@ -21,7 +21,7 @@ from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.converters import converters_in_force
 from streamdicom.errors import Location, OutputError, StreamDicomError, TruncatedError
 from streamdicom.events import Event
-from streamdicom.filters import Pipeline, store_bulk_data, vr_first
+from streamdicom.filters import Pipeline, vr_first
 from streamdicom.formats import (
     DICOM,
     ONE_DATASET,
@@ -364,6 +364,8 @@ def written_events(events: Iterable[Event], options: WriteOptions, pipeline: Pip
     """
     events = pipeline.iter(events)
     if _has_bulk_data(options):
+        from streamdicom.filters import store_bulk_data
+
         events = store_bulk_data(events, options.bulk_data_policy, options.bulk_data_store)
     return iter(events)
 

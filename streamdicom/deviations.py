@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import IntEnum
-from typing import NamedTuple
 
 from streamdicom._html import table
-from streamdicom._records import record
+from streamdicom._records import NamedTuple, record
 from streamdicom._warn import Warner
 from streamdicom._warn import warn as _warn
 from streamdicom.errors import Location

@@ -17,9 +17,10 @@ from contextlib import contextmanager, suppress
 from enum import IntEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO, NamedTuple, TypeAlias, cast
+from typing import IO, TypeAlias, cast
 
 from streamdicom._late import late_pattern
+from streamdicom._records import NamedTuple
 from streamdicom.dicom import tag_for_keyword_key
 from streamdicom.errors import InputError
 from streamdicom.formats import DICOM, EMPTY, JSON, UNKNOWN_MESSAGE, XML, detect, form_of_name

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import inspect
 import pickle
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -97,3 +97,32 @@ def test_errors_name_the_arguments() -> None:
         Point()  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"Point.__init__\(\) got an unexpected keyword argument 'z'"):
         Point(1, z=1)  # type: ignore[call-arg]
+
+
+class Pair(_records.NamedTuple):
+    """Two values."""
+
+    first: int
+    second: str = "b"
+
+    @property
+    def both(self) -> str:
+        return f"{self.first}{self.second}"
+
+
+class PairTwin(NamedTuple):
+    first: int
+    second: str = "b"
+
+
+def test_named_tuple_is_like_that_of_typing() -> None:
+    pair, twin = Pair(1), PairTwin(1)
+    assert pair == twin == (1, "b")
+    assert repr(pair) == repr(twin).replace("PairTwin", "Pair")
+    assert (Pair._fields, Pair._field_defaults) == (PairTwin._fields, PairTwin._field_defaults)
+    assert Pair.__annotations__ == {"first": "int", "second": "str"}
+    assert (pair.both, Pair.__doc__, pair._replace(first=2)) == ("1b", "Two values.", (2, "b"))
+    assert pickle.loads(pickle.dumps(pair)) == pair
+    assert type(pickle.loads(pickle.dumps(pair))) is Pair
+    with pytest.raises(AttributeError):
+        pair.third = 1  # type: ignore[attr-defined]

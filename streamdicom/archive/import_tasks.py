@@ -8,9 +8,9 @@ from contextlib import suppress
 from functools import cached_property
 from io import BufferedRandom
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from streamdicom._records import record, replace
+from streamdicom._records import NamedTuple, record, replace
 from streamdicom._warn import caught_warnings
 from streamdicom.api import write_events
 from streamdicom.archive.layout import with_values

@@ -7,8 +7,9 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import IO, TYPE_CHECKING, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, cast
 
+from streamdicom._records import NamedTuple
 from streamdicom.errors import DicomFileError, InputError, TruncatedError
 from streamdicom.formats import STREAM_FREE_SIZE, expand, form_of_name
 from streamdicom.inputs import CONTAINERS, HEAD_SIZE, Input, Kind, damage_errors, pieces, reading, recognize

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from io import BufferedRandom, BytesIO
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
-from streamdicom._records import field, is_record, record, replace
+from streamdicom._records import NamedTuple, field, is_record, record, replace
 from streamdicom._warn import caught_warnings
 from streamdicom.api import expanded_events, write_events
 from streamdicom.archive.members import Member, member_name, members

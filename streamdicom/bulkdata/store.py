@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from streamdicom._records import NamedTuple
 
 
 class BulkDataInfo(NamedTuple):

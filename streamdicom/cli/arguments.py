@@ -1,14 +1,16 @@
 """The declaration of a command, and the types of its arguments.
 
 This module and those that declare commands are imported whenever a command starts. Therefore they import nothing of
-streamdicom, and of the standard library only modules that take little time.
+streamdicom but ``_records``, and of the standard library only modules that take little time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from streamdicom._records import NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,9 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 from warnings import catch_warnings, showwarning
 
-from streamdicom._records import replace
+from streamdicom._records import NamedTuple, replace
 from streamdicom.api import expanded_events, write_events
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.deidentifying import deidentification_of, finish_deidentification

@@ -11,10 +11,11 @@ from streamdicom.cli.options import read_options
 from streamdicom.cli.picking import index_of
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.terminal import naming_warnings
+from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.events import START_DATASET
 from streamdicom.options import ReadOptions
 
-_ELEMENTS = ["SOPInstanceUID"]  # the others need not be read
+_ELEMENTS = [f"{SOP_INSTANCE_UID:08X}"]  # the others need not be read; a keyword would load the data dictionary
 
 
 def run(arguments: Arguments) -> int:

@@ -17,8 +17,9 @@ import re
 import socket
 import struct
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from streamdicom._records import NamedTuple
 from streamdicom.io import CHUNK
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, cast
 
-from streamdicom._records import record
+from streamdicom._records import NamedTuple, record
 from streamdicom._tokens import WRITE, access_of
 from streamdicom.aio import aiter_events
 from streamdicom.cli import exchange

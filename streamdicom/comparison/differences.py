@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntEnum
 from itertools import chain, zip_longest
-from typing import NamedTuple
 
+from streamdicom._records import NamedTuple
 from streamdicom.comparison.entries import Entry, Key
 
 

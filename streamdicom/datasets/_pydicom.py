@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
+
+from streamdicom._records import NamedTuple
 
 Elements: TypeAlias = dict[BaseTag, RawDataElement | DataElement]
 NewDataset: TypeAlias = Callable[[Elements, list[str]], Dataset]

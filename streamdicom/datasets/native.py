@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import ModuleType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from pydicom import config
 from pydicom.dataelem import DataElement, RawDataElement
@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from streamdicom import _native
+from streamdicom._records import NamedTuple
 from streamdicom.datasets._pydicom import (
     RAW_FIELDS,
     RAW_TAIL,

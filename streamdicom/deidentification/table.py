@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
+
+from streamdicom._records import NamedTuple
 
 EDITION = "2026d"
 """The edition of PS3.15 that the tables are from."""

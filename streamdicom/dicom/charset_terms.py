@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable
 from encodings.aliases import aliases
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from streamdicom._late import late_pattern
+from streamdicom._records import NamedTuple
 
 UTF_8_TERM = "ISO_IR 192"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 from streamdicom._cache import MAX_KNOWN_TAGS
 from streamdicom._dictionary import entry_of, private_entry_of, private_name_of
+from streamdicom._records import NamedTuple
 from streamdicom.dicom.private_blocks import is_private, is_private_creator
 from streamdicom.dicom.tags import is_group_length
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
+
+from streamdicom._records import NamedTuple
 
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"

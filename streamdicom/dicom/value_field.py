@@ -9,7 +9,6 @@ value). The caller must then look closer.
 from __future__ import annotations
 
 import binascii
-import json
 import struct
 from array import array
 from collections.abc import Callable
@@ -235,6 +234,8 @@ def json_value(tag: int, text: str) -> tuple[str, tuple[Any, ...]]:
     if tag == SPECIFIC_CHARACTER_SET:
         return "CS", ()
     try:
+        import json  # which takes long, and few files need it
+
         attribute = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError):
         attribute = None
@@ -386,8 +387,11 @@ def _parts(text: str, ends: str) -> list[str]:
     return parts
 
 
-_ENDS = "\0" + "".join([chr(code) for code in range(0x3001) if chr(code).isspace()])
-"""Characters that are no part of a value at its end."""
+_ENDS = (
+    "\0\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+"""Characters that are no part of a value at its end: NUL and the spaces of Unicode, which take a while to find."""
 
 SPLITTERS = {vr: _splitter(vr) for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)}
 """By VR, a function from the text of a value field, with its padding, to the values.

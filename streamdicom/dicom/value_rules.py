@@ -14,8 +14,9 @@ from array import array
 from calendar import isleap
 from collections.abc import Callable, Iterable, Iterator
 from math import isfinite
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
+from streamdicom._records import NamedTuple
 from streamdicom.dicom.number_text import INTEGER_RANGES, is_in_range, is_integer_string, whole_number
 from streamdicom.dicom.person_name import NAME_GROUPS
 from streamdicom.dicom.value_field import MAX_SINGLE, is_single

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+from streamdicom._records import NamedTuple
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.dicom import (
     MEDIA_STORAGE_SOP_CLASS_UID,

@@ -1,22 +1,26 @@
-"""The chain of filters that options ask for."""
+"""The chain of filters that options ask for.
+
+The larger ones are imported when options ask for them: most runs of a command need none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.converters import converters_in_force
 from streamdicom.events import Event
-from streamdicom.filters.bulk_data import load_bulk_data
-from streamdicom.filters.convert import ElementConverter
 from streamdicom.filters.select import ElementFilter
 from streamdicom.filters.vr_first import VRFirst
 from streamdicom.filters.where import DatasetFilter
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.patterns import DatasetConditions, selection
+
+if TYPE_CHECKING:
+    from streamdicom.filters.convert import ElementConverter
 
 
 class _Stage(Protocol):
@@ -61,10 +65,14 @@ class Pipeline:
             stages.append(DatasetFilter(conditions or DatasetConditions(options.where, options.limits)).run)
         element_filter = _element_filter(options, has_selected)
         converters = converters_in_force(options.converters)
-        converter = ElementConverter.for_reading(converters, options) if converters else None
+        converter = _element_converter().for_reading(converters, options) if converters else None
         if options.deidentification:  # sees values, not references
             store = store or options.bulk_data_store
-        loading: list[_Stage] = [partial(load_bulk_data, store=store)] if store is not None else []
+        loading: list[_Stage] = []
+        if store is not None:
+            from streamdicom.filters.bulk_data import load_bulk_data
+
+            loading.append(partial(load_bulk_data, store=store))
         return cls(stages + _chain(options, element_filter, loading, converter))
 
     @classmethod
@@ -72,7 +80,7 @@ class Pipeline:
         """Return the filters for writing: selection, de-identification, converters."""
         element_filter = _element_filter(options)
         converters = converters_in_force(options.converters)
-        converter = ElementConverter.for_writing(converters, options) if converters else None
+        converter = _element_converter().for_writing(converters, options) if converters else None
         return cls(_chain(options, element_filter, [], converter))
 
     def __bool__(self) -> bool:
@@ -90,6 +98,12 @@ def _element_filter(
 ) -> ElementFilter | None:
     selected = selection(options.include, options.exclude)
     return None if selected.is_whole else ElementFilter(selected, has_selected)
+
+
+def _element_converter() -> type[ElementConverter]:
+    from streamdicom.filters.convert import ElementConverter
+
+    return ElementConverter
 
 
 def _chain(

@@ -7,9 +7,10 @@ may move to a store, and the elements with a condition on the data set.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from streamdicom import _native
+from streamdicom._records import NamedTuple
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy
 from streamdicom.dicom import SERIES_INSTANCE_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID
 from streamdicom.formats.levels import Levels

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
-from streamdicom._records import record
+from streamdicom._records import NamedTuple, record
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
 from streamdicom.io import COMPRESSION_SUFFIXES, Expansion

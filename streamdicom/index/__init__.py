@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from streamdicom.index.build import build_index, open_index
     from streamdicom.index.files import FilesIndex
     from streamdicom.index.parts import Split, split_at
+    from streamdicom.index.places import sidecar_of
     from streamdicom.index.planning import IndexUse, iter_splits, parse_size, plan_lines, plan_splits
     from streamdicom.index.scanning import DatasetOffsets, has_wrapper, hash_of, origin_of, starts_and_uids, uid_hash
-    from streamdicom.index.sidecar import Packing, fingerprint, sidecar_of
+    from streamdicom.index.sidecar import Packing, fingerprint
     from streamdicom.index.sorting import SortedPairs, numbers_of, words
     from streamdicom.index.writing import IndexWriter
 
@@ -69,7 +70,7 @@ _LATE = {
     "parse_size": "planning",
     "plan_lines": "planning",
     "plan_splits": "planning",
-    "sidecar_of": "sidecar",
+    "sidecar_of": "places",
     "split_at": "parts",
     "starts_and_uids": "scanning",
     "uid_hash": "scanning",

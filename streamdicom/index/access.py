@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from streamdicom.events import Event
 from streamdicom.index.base import DatasetIndex
 from streamdicom.index.parts import Member, Split
+from streamdicom.index.places import sidecar_of
 from streamdicom.index.scanning import is_first_item, origin_of, starts, uid_hash, uid_of
-from streamdicom.index.sidecar import Packing, Sidecar, fingerprint, sidecar_of
+from streamdicom.index.sidecar import Packing, Sidecar, fingerprint
 from streamdicom.io import Place, UnpackedFile, absolute, open_place, read_range
 from streamdicom.jsontext import Origin
 from streamdicom.options import ReadOptions

@@ -14,8 +14,9 @@ from streamdicom.formats import DICOM, HEAD_SIZE, JSON, detect
 from streamdicom.index.access import StreamIndex
 from streamdicom.index.files import FilesIndex, build_files
 from streamdicom.index.parallel import parallel_hashes, parallel_starts
+from streamdicom.index.places import sidecar_of
 from streamdicom.index.scanning import hash_of, starts_and_uids, uid_hash
-from streamdicom.index.sidecar import PACKINGS, Packing, fingerprint, sidecar_of
+from streamdicom.index.sidecar import PACKINGS, Packing, fingerprint
 from streamdicom.index.writing import IndexWriter
 from streamdicom.io import Place, UnpackedFile, absolute, is_folder, open_place, read_range
 from streamdicom.jsontext import CommentError

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import chain, islice, pairwise, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
+from streamdicom._records import NamedTuple
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import InputError
 from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event
@@ -22,8 +23,9 @@ from streamdicom.formats import HEAD_SIZE, JSON, detect
 from streamdicom.index.base import DatasetIndex
 from streamdicom.index.digests import blake2b
 from streamdicom.index.parts import Split
+from streamdicom.index.places import sidecar_of
 from streamdicom.index.scanning import PIECE, has_wrapper, origin_of, starts_and_uids, uid_hash, uid_of
-from streamdicom.index.sidecar import FileTable, Fingerprint, Sidecar, sidecar_of
+from streamdicom.index.sidecar import FileTable, Fingerprint, Sidecar
 from streamdicom.index.sorting import numbers_of, words
 from streamdicom.index.writing import IndexWriter
 from streamdicom.inputs import Input, Kind, find, walk

@@ -17,8 +17,8 @@ from streamdicom.index.base import DatasetIndex
 from streamdicom.index.build import build_index, open_index
 from streamdicom.index.files import FilesIndex, check_is_stream
 from streamdicom.index.parts import Split
+from streamdicom.index.places import sidecar_of
 from streamdicom.index.scanning import PIECE, has_wrapper, origin_of, starts
-from streamdicom.index.sidecar import sidecar_of
 from streamdicom.inputs import Input, Kind, find
 from streamdicom.io import Place, absolute, exists, is_folder, open_place, read_range, size_of
 from streamdicom.jsontext import CommentError, Origin

@@ -23,18 +23,18 @@ import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 from zlib import crc32
 
+from streamdicom._records import NamedTuple
 from streamdicom.errors import IndexMismatchError
 from streamdicom.index.digests import blake2b
 from streamdicom.index.sorting import SortedPairs, words
-from streamdicom.io import MemberPlace, Output, Place, absolute, is_url, open_place, read_range, size_of, temporary
+from streamdicom.io import MemberPlace, Output, Place, is_url, open_place, read_range, size_of, temporary
 
 PACKINGS = ("gzip", "zstd")
 """The compressions of sources that can be indexed."""
 
-_SUFFIX = ".sdx"
 _MAGIC = b"\x89SDX\r\n\x1a\n"
 _PREFIX = struct.Struct("<8sII")
 _NUMBER = struct.Struct("<Q")
@@ -44,15 +44,6 @@ _MAX_HEAD = 64 * 1024  # bytes
 _PLACES = 16  # of the source that the fingerprint covers
 _PLACE_SIZE = 4096  # bytes
 _BLOCK = 1024 * 1024
-
-
-def sidecar_of(source: Place) -> str:
-    """Return the place of the index of a source.
-
-    >>> sidecar_of("/data/studies.json")
-    '/data/studies.json.sdx'
-    """
-    return absolute(source) + _SUFFIX
 
 
 class Packing(NamedTuple):

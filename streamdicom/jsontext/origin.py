@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from streamdicom._records import NamedTuple
 
 FIRST = "["
 """The structure before the first element of an array."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any
 
+from streamdicom._records import NamedTuple
 from streamdicom.cli.terminal import counted
 from streamdicom.errors import Location
 

@@ -59,10 +59,10 @@ _EMPTY: dict[str, tuple[Value, ...]] = dict.fromkeys(PARSERS, ())
 
 
 def _compile(pattern: str, **fragments: str) -> re.Pattern[str]:
-    """Compile a verbose pattern in which the names of fragments stand for their text."""
+    """Return a verbose pattern in which the names of fragments stand for their text."""
     for name, text in (*fragments.items(), *_FRAGMENTS.items()):
         pattern = pattern.replace(name, text)
-    return re.compile(pattern, re.VERBOSE)
+    return late_pattern(pattern, re.VERBOSE)
 
 
 def canonical_pattern(limits: Limits, *, is_odd: bool = True) -> re.Pattern[str] | None:

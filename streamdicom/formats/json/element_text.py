@@ -13,11 +13,12 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from math import isfinite
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from streamdicom._cache import BoundedCache
 from streamdicom._dictionary import entry_of
 from streamdicom._late import late_pattern
+from streamdicom._records import NamedTuple
 from streamdicom.dicom import (
     MAX_TAG,
     NAME_GROUPS,

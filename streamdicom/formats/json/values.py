@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from json.encoder import encode_basestring
 from sys import float_info
@@ -55,9 +54,9 @@ Held = tuple[int, Any]
 _INTEGER = late_pattern(r"[+-]?[0-9]+")
 _NONFINITE = frozenset({"NaN", "Infinity", "-Infinity"})  # of CP-2352
 _NUMBER_AS_TEXT = {  # the numbers that stand for one text only
-    **dict.fromkeys(("LO", "LT", "SH", "ST", "UC", "UT"), re.compile("-?[0-9]+")),
-    "DA": re.compile("[0-9]{8}"),
-    "TM": re.compile("[0-9]{6}"),
+    **dict.fromkeys(("LO", "LT", "SH", "ST", "UC", "UT"), late_pattern("-?[0-9]+")),
+    "DA": late_pattern("[0-9]{8}"),
+    "TM": late_pattern("[0-9]{6}"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from streamdicom._late import late_pattern
 from streamdicom.dicom import EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN, Encoding
 
 TOKEN_SIZE = 8
@@ -18,7 +19,7 @@ def _tokens(encoding: Encoding) -> re.Pattern[bytes]:
         re.escape(encoding.tag.pack(0xFFFE, element)) for element in (0xE000, 0xE00D, 0xE0DD)
     ]
     sequence_start = rb"(\xff{4}(?=%b|%b))" % (item, sequence_end)
-    return re.compile(
+    return late_pattern(
         rb"%b|(%b\xff{4})|(%b\0{4})|(%b\0{4})" % (sequence_start, item, item_end, sequence_end), re.DOTALL
     )
 

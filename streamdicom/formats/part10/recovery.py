@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import NamedTuple
 from weakref import ref
 
 from streamdicom._encoded import ENCODED, take_back
+from streamdicom._records import NamedTuple
 from streamdicom.dicom import DECODERS, format_tag
 from streamdicom.errors import DicomFileError, Location, StreamDicomError
 from streamdicom.events import (
