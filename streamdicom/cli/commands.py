@@ -314,25 +314,17 @@ _STORE = Command(
 
 _GIB = 1024 * 1024 * 1024
 
+
+def _bound(flag: str, metavar: str, default: int, text: str, dest: str, least: int = 1) -> Argument:
+    return option(flag, metavar=metavar, type=integer(least), default=default, text=text, dest=dest)
+
+
 BOUNDS = Group(
     "bounds on clients",
     (
-        option(
-            "--max-connections",
-            metavar="N",
-            type=integer(1),
-            default=4096,
-            text="Open connections.",
-            dest="connections",
-        ),
-        option(
-            "--max-requests",
-            metavar="N",
-            type=integer(1),
-            default=256,
-            text="Requests at once; others are answered 503.",
-            dest="requests",
-        ),
+        _bound("--max-connections", "N", 4096, "Open connections.", "connections"),
+        _bound("--max-requests", "N", 256, "Requests at once; others are answered 503.", "requests"),
+        _bound("--max-memory", "BYTES", _GIB // 4, "Memory for requests at once, 1 MiB for each.", "memory"),
         option("--head-timeout", metavar="SECONDS", type=seconds, default=20.0, text="Time for the head of a request."),
         option(
             "--body-timeout",
@@ -341,9 +333,7 @@ BOUNDS = Group(
             default=60.0,
             text="Time to wait for a body, beyond that for --body-rate.",
         ),
-        option(
-            "--body-rate", metavar="BYTES", type=integer(1), default=1024, text="Bytes of a body for a second more."
-        ),
+        _bound("--body-rate", "BYTES", 1024, "Bytes of a body for a second more.", "body_rate"),
         option(
             "--read-timeout",
             metavar="SECONDS",
@@ -351,30 +341,9 @@ BOUNDS = Group(
             default=60.0,
             text="Time for a client to read 64 KiB of a response.",
         ),
-        option(
-            "--max-request-size",
-            metavar="BYTES",
-            type=integer(1),
-            default=16 * _GIB,
-            text="Size of a request to store.",
-            dest="request_size",
-        ),
-        option(
-            "--max-datasets",
-            metavar="N",
-            type=integer(1),
-            default=10_000,
-            text="Data sets of a request to store.",
-            dest="datasets",
-        ),
-        option(
-            "--keep-free",
-            metavar="BYTES",
-            type=integer(0),
-            default=_GIB // 4,
-            text="Space of the disk that storing leaves free.",
-            dest="free_space",
-        ),
+        _bound("--max-request-size", "BYTES", 16 * _GIB, "Size of a request to store.", "request_size"),
+        _bound("--max-datasets", "N", 10_000, "Data sets of a request to store.", "datasets"),
+        _bound("--keep-free", "BYTES", _GIB // 4, "Space of the disk that storing leaves free.", "free_space", 0),
     ),
 )
 """Fields of ``ServerLimits``."""

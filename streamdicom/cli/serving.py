@@ -14,6 +14,7 @@ from streamdicom.cli.credentials import read_tokens, server_context
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.cli.network import format_address, listener_at
 from streamdicom.cli.progress import ProgressLine
+from streamdicom.cli.repeated import once_a_minute
 from streamdicom.cli.terminal import console, counted
 
 try:
@@ -59,7 +60,7 @@ def _limits(limits: ServerLimits) -> ServerLimits:
     """Raise the number of file descriptors; return limits that they suffice for."""
     if resource is None:
         return limits
-    reserve = _DESCRIPTORS + 2 * limits.requests  # a file, and its place in the index
+    reserve = _DESCRIPTORS + 2 * limits.requests_at_once  # a file, and its place in the index
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = limits.connections + reserve
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -112,7 +113,8 @@ def serve_folder(
             timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
         )
         print(f"{scheme}://{format_address((host, listener.getsockname()[1]))}", flush=True)
-        uvicorn.Server(settings).run([listener])
+        with once_a_minute():
+            uvicorn.Server(settings).run([listener])
 
 
 def _build(catalog: Catalog) -> None:

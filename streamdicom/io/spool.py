@@ -21,16 +21,19 @@ class SpoolFile:
     A small file stays in memory. The file is deleted when nothing refers to it, or when the process ends in any way. It
     uses one file descriptor for all its values.
 
+    Args:
+        max_in_memory: Bytes that stay in memory.
+
     >>> spool = SpoolFile()
     >>> spool.append(b"abc")
     >>> spool.read_at(1, 5)
     b'bc'
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_in_memory: int = _MAX_IN_MEMORY) -> None:
         from tempfile import SpooledTemporaryFile  # slow to import: a tenth of the time of this package
 
-        file = SpooledTemporaryFile(max_size=_MAX_IN_MEMORY)  # noqa: SIM115 - closed by the finalizer
+        file = SpooledTemporaryFile(max_size=max_in_memory)  # noqa: SIM115 - closed by the finalizer
         self._release = weakref.finalize(self, file.close)
         self._file = file
         self._lock = allocate_lock()

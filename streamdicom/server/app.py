@@ -168,7 +168,7 @@ def server_app(
         Middleware(AccessLog),
         Middleware(Guard, hosts=hosts, origins=cors),
         Middleware(Health, check=catalog.check),
-        Middleware(Bounded, requests=limits.requests),
+        Middleware(Bounded, requests=limits.requests_at_once),
     ]
     if cors:
         methods = ("GET", "HEAD") if read_only else ("GET", "HEAD", "POST")
@@ -285,13 +285,13 @@ class _Server:
                     _selected(entry, wanted)
             for entry in self._entries(uids):
                 syntax = _selected(entry, wanted)
-                yield File(syntax, _followed(as_file(entry, syntax)))
+                yield File(syntax, _followed(as_file(entry, syntax, self._limits.free_space)))
 
         if "instance" not in uids:
             return answer(request, drawn(), (FILES,))
         entry = self._entry(uids)
         syntax = _selected(entry, wanted)
-        file = File(syntax, _followed(as_file(entry, syntax)))
+        file = File(syntax, _followed(as_file(entry, syntax, self._limits.free_space)))
         response = answer(request, [file], (FILES, ONE_FILE))
         size = file_size(entry, syntax)
         if response.media_type != ONE_FILE.media_type:
@@ -328,7 +328,7 @@ class _Server:
             )
 
         formatters = formatters_of_value(request, value, lenient=self._lenient)
-        response = answer(request, _drawn(frames_of(value, numbers)), formatters)
+        response = answer(request, _drawn(frames_of(value, numbers, self._limits.free_space)), formatters)
         sized = _sized(numbers, value.frame_size if value.size is not None else None)
         return _conditional(request, response, entry, text, sized=sized)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import signal
 import socket
@@ -17,6 +18,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
+from streamdicom.cli import repeated
 from tests.cli.certificates import certificate, needs_openssl
 from tests.cli.running import run
 from tests.cli.serving import serving
@@ -117,6 +119,41 @@ def test_many_connections_at_once_leave_file_descriptors(folder: Path) -> None:
         assert httpx2.get(f"{url}/health", timeout=30).status_code == 200
         process.terminate()
         assert "Too many open files" not in process.communicate()[1]
+
+
+def test_requests_that_are_not_http_leave_one_line(folder: Path) -> None:
+    with serving(folder) as (process, url):
+        address = "127.0.0.1", int(url.rpartition(":")[2])
+        for _ in range(50):
+            with socket.create_connection(address) as client:
+                client.sendall(b"no HTTP\r\n\r\n")
+                assert client.recv(12) == b"HTTP/1.1 400"
+        upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+        for _ in range(50):
+            httpx2.get(f"{url}/studies", headers=upgrade)
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        assert process.stderr
+        lines = process.stderr.read().splitlines()
+    assert len([line for line in lines if "Invalid HTTP" in line]) == 1
+    assert len(lines) < 5
+
+
+def test_message_counts_those_that_were_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(repeated.time, "monotonic", lambda: now[0])
+    messages = repeated.RepeatedMessages()
+
+    def printed(text: str, *arguments: object) -> str | None:
+        record = logging.LogRecord("uvicorn.error", logging.WARNING, "", 1, text, arguments, None)
+        return record.getMessage() if messages.filter(record) else None
+
+    assert [printed("%s fails", name) for name in "abc"] == ["a fails", None, None]
+    now[0] = 61.0
+    assert [printed("%s fails", name) for name in "de"] == ["d fails (and 2 times before)", None]
+    for number in range(98):
+        assert printed(f"message {number}")
+    assert [bool(printed(f"other {number}")) for number in range(1000)] == [True, True, *[False] * 998]
 
 
 def test_tokens_of_a_file_are_required(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

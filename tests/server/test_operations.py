@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from shutil import copy, disk_usage, rmtree
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streamdicom.server import Catalog, ServerLimits, server_app
+from streamdicom.server import Catalog, ServerLimits, server_app, space
 from streamdicom.server.operations import Bounded
+from tests.server import corpus
 
 _BASE = "http://localhost"
 _JSON = {"Content-Type": "application/dicom+json"}
@@ -274,6 +276,56 @@ def test_space_of_the_disk_stays_free(folder: Path, ct: Dataset) -> None:
     assert (refused.status_code, "bytes of the disk are free" in refused.text) == (503, True)
     client = TestClient(server_app(folder, limits=ServerLimits(free_space=0)), _BASE)
     assert client.post("/studies", content=data, headers=headers).status_code == 200
+
+
+def test_space_of_temporary_files_stays_free(
+    folder: Path, ct: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """JSON waits, and files and frames are converted, in temporary files."""
+    free = {"archive": 2000, "temporary": 2000}
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(space, "gettempdir", lambda: str(temporary))
+
+    def usage(path: str | Path) -> SimpleNamespace:
+        return SimpleNamespace(free=free["temporary" if str(path) == str(temporary) else "archive"])
+
+    monkeypatch.setattr(space, "disk_usage", usage)
+    monkeypatch.setattr(space, "_CHECKED", 500)
+    implicit = Path(copy(get_testdata_file("MR_small_implicit.dcm"), folder))
+    other = dcmread(implicit)
+    base = f"/studies/{other.StudyInstanceUID}/series/{other.SeriesInstanceUID}/instances/{other.SOPInstanceUID}"
+    client = TestClient(server_app(folder, limits=ServerLimits(free_space=1000)), _BASE)
+    requests: list[Callable[[], Any]] = [
+        lambda: client.post("/studies", content=b"[{}" + b" " * 500 + b"]", headers=_JSON),
+        lambda: client.get(base),  # in explicit VR
+        lambda: client.get(f"{base}/frames/1,1"),
+    ]
+    assert [ask().status_code for ask in requests] == [409, 200, 200]
+    free["temporary"] = 999
+    assert [ask().status_code for ask in requests] == [503, 503, 503]
+    free.update(archive=999, temporary=2000)
+    assert [ask().status_code for ask in requests] == [503, 200, 200]
+
+
+def test_space_is_checked_while_a_value_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[int] = []
+
+    def usage(path: str | Path) -> SimpleNamespace:
+        found.append(len(found))
+        return SimpleNamespace(free=10**9 if len(found) < 6 else 0)
+
+    monkeypatch.setattr(space, "disk_usage", usage)
+    ds = corpus.dataset(0).to_json_dict()
+    ds["7FE00010"] = {"vr": "OW", "InlineBinary": "AAAA" * (10 * 1024 * 1024)}
+    client = TestClient(server_app(folder, limits=ServerLimits(free_space=1)), _BASE)
+    response = client.post("/studies", content=json.dumps(ds), headers=_JSON)
+    assert (response.status_code, "bytes of the disk are free" in response.text) == (503, True)
+    assert len(found) == 6  # the request ends at once
+
+
+def test_memory_bounds_the_requests_at_once() -> None:
+    limits = [ServerLimits(memory=memory, requests=8) for memory in (1, 3 * 1024 * 1024, 2**40)]
+    assert [one.requests_at_once for one in limits] == [1, 3, 8]
 
 
 @pytest.mark.parametrize("field", ["connections", "requests", "head_timeout", "body_rate", "datasets"])

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EMFILE, ENFILE, ENOMEM
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self
@@ -39,6 +40,7 @@ from streamdicom.server.qido import Level, Plan, Query, Renderer, Uids, from_tab
 FOLDER = ".streamdicom"
 _NAME = "index.sqlite"
 _MAX_STEPS = 512  # of a transaction, held in memory; a DICOM file takes three
+_EXHAUSTED = frozenset({EMFILE, ENFILE, ENOMEM})
 _MAX_REASON_LENGTH = 500  # characters
 
 
@@ -210,9 +212,11 @@ class Catalog:
         if progress is not None:
             ticker.files_known, ticker.size_known = measure([self.folder], excluded)
         read = known = 0
+        faults: set[bytes] = set()
         batch = _Batch(self._database)
         for path, status in walk_within(self.folder, excluded):
             if isinstance(status, str):
+                faults.add(self._key(path))
                 batch.fault(self._key(path), status)
             elif self._is_known(path, status):
                 known += 1
@@ -221,7 +225,7 @@ class Catalog:
                 read += 1
             ticker.advance(1, 0 if isinstance(status, str) else status.st_size)
         batch.write()
-        removed = self._forget_removed()
+        removed = self._forget_removed(faults)
         self._settle()
         self.is_refreshed = True
         ticker.tick()
@@ -276,7 +280,11 @@ class Catalog:
         return bool(row == (status.st_size, status.st_mtime_ns))
 
     def _read(self, path: str, batch: _Batch) -> None:
-        """Read a file and record its fault, if any."""
+        """Read a file and record its fault, if any.
+
+        Raises:
+            OSError: The process has no file descriptor or memory left, which is no fault of the file.
+        """
         key = self._key(path)
         fault = ""
         kind = FileKind.OTHER
@@ -294,11 +302,17 @@ class Catalog:
         except StreamDicomError as error:
             fault = _reason(error)
         except OSError as error:
+            if error.errno in _EXHAUSTED:
+                raise
             fault = f"the file cannot be read: {error.strerror}"
+            status = (0, 0)  # the next refresh tries again
         batch.add(End(key, *status, kind, fault))
 
-    def _forget_removed(self) -> int:
-        """Remove deleted files from the index, in batches; return their number."""
+    def _forget_removed(self, faults: Collection[bytes]) -> int:
+        """Remove deleted files from the index, in batches; return their number.
+
+        A folder is in the index only while it is among the faults.
+        """
         count, last = 0, 0
         while True:
             with self._database.reading() as connection:
@@ -307,7 +321,7 @@ class Catalog:
             if not rows:
                 return count
             last = rows[-1][0]
-            gone = [key for _, key in rows if not self._is_there(self._path(key))]
+            gone = [key for _, key in rows if key not in faults and not self._is_there(self._path(key))]
             if gone:
                 with self._database.writing() as connection:
                     for key in gone:
@@ -315,7 +329,9 @@ class Catalog:
             count += len(gone)
 
     def _is_there(self, path: str) -> bool:
-        return os.path.lexists(path) and (os.path.islink(path) or is_within(path, self.folder))  # noqa: PTH114
+        if os.path.isdir(path) or not os.path.lexists(path):  # noqa: PTH112 - as below
+            return False
+        return os.path.islink(path) or is_within(path, self.folder)  # noqa: PTH114
 
     def _settle(self) -> None:
         """Read files again whose place in the index depended on removed files."""
@@ -422,7 +438,11 @@ class Catalog:
         try:
             elements = short_elements(entry.events(options), highest)
             return json_text([event for element in elements for event in element if element[0][1] >> 16 > 2])
-        except (InputError, OSError):
+        except InputError:
+            return ""
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                raise
             return ""
 
     def _rows(self, statement: str, parameters: tuple[Any, ...]) -> Iterator[Any]:

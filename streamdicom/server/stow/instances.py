@@ -17,12 +17,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
-from errno import ENOSPC
 from filecmp import cmp
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
-from shutil import disk_usage, rmtree
+from shutil import rmtree
 from stat import S_ISREG
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -43,6 +42,7 @@ from streamdicom.io import Expansion
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions
 from streamdicom.server.catalog import FOLDER, Catalog, make_private
+from streamdicom.server.space import Space
 from streamdicom.server.wado import resource_of, short_events
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ _PREFIX = "incoming-"
 _PARTIAL, _COMPLETE = ".partial", ".complete"  # suffixes
 _DAY = 24 * 60 * 60  # seconds
 _HELD = 64 * 1024  # bytes of a file in memory until it is complete
-_CHECKED = 4 * 1024 * 1024  # bytes after which the free space is checked again
 
 _TAGS = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
 _WRITING = WriteOptions(file_meta=True)
@@ -100,13 +99,19 @@ class _Draft:
     So a part that is no instance costs no access to the disk.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, space: Space) -> None:
         self._path = path
+        self._space = space
         self._held = BytesIO()
         self._file: BinaryIO | None = None
 
     def write(self, data: bytes) -> int:
-        """Append bytes."""
+        """Append bytes.
+
+        Raises:
+            OSError: The disk has no more space, or cannot be written.
+        """
+        self._space.take(len(data))
         if self._file is None and self._held.tell() + len(data) > _HELD:
             self._file = self._opened()
         return (self._file or self._held).write(data)
@@ -163,11 +168,10 @@ class Inbox:
     ) -> None:
         self._left = self._limit = limits.spooled_size
         self._max_count = limits.multipart_parts
-        self._free_space = free_space
-        self._unchecked = 0  # bytes since the free space was checked
         parent = Path(catalog.folder, FOLDER)
         make_private(parent)
-        self._check_space(parent)
+        self._space = Space(free_space, parent)
+        self._space.check()
         self._folder = TemporaryDirectory(prefix=_PREFIX, dir=parent)
         self._lock = _locked(self._folder.name)
         self._settler = _Settler(catalog, expansion, study)
@@ -183,7 +187,7 @@ class Inbox:
         number = len(self._outcomes)
         if number >= self._max_count:
             raise LimitError(f"the request has more than {self._max_count} instances", "multipart_parts")
-        self._draft = _Draft(self._path(number, _PARTIAL))
+        self._draft = _Draft(self._path(number, _PARTIAL), self._space)
         self._outcomes.append(Outcome())
 
     def append(self, data: bytes) -> None:
@@ -197,15 +201,7 @@ class Inbox:
         self._left -= len(data)
         if self._left < 0:
             raise LimitError(f"the instances have more than {self._limit} bytes", "spooled_size")
-        self._unchecked += len(data)
-        if self._unchecked >= _CHECKED:
-            self._check_space(self._folder.name)
         self._draft.write(data)
-
-    def _check_space(self, folder: str | Path) -> None:
-        self._unchecked = 0
-        if disk_usage(folder).free < self._free_space:
-            raise OSError(ENOSPC, f"less than {self._free_space} bytes of the disk are free")
 
     def end(self) -> None:
         """End the file, which is kept if it is an instance of the study."""
@@ -236,7 +232,7 @@ class Inbox:
         for _, dataset in groupby(sort_elements(events), number):
             self.start()
             assert self._draft
-            self._check_space(self._folder.name)
+            self._space.check()
             outcome = self._outcomes[-1]
             noted = _noting(dataset, outcome.uids)
             try:

@@ -14,6 +14,7 @@ from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 from streamdicom.server.catalog import Catalog
 from streamdicom.server.limits import ServerLimits
+from streamdicom.server.space import Space
 from streamdicom.server.stow.instances import Inbox, response_module
 from streamdicom.web.asgi import (
     DATA,
@@ -63,7 +64,8 @@ async def store_instances(
             await run_in_threadpool(files.close)
         else:
             options = ReadOptions(limits=limits, spool_threshold=_SPOOL_THRESHOLD)
-            async with request_events(request, options=options, patience=patience) as events:
+            space = Space(bounds.free_space)
+            async with request_events(request, options=options, patience=patience, on_bytes=space.take) as events:
                 await run_in_threadpool(inbox.add, events)
         outcomes = await run_in_threadpool(inbox.store)
     finally:

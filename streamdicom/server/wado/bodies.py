@@ -15,6 +15,7 @@ from streamdicom.errors import RequestError
 from streamdicom.events import Event
 from streamdicom.io import SpoolFile
 from streamdicom.options import WriteOptions
+from streamdicom.server.space import Space
 from streamdicom.server.wado.instances import NATIVE, Value
 from streamdicom.web.asgi import (
     DEFAULT_FORMATTERS,
@@ -234,21 +235,23 @@ def _default_of(range_: MediaRange) -> str:
     return _DEFAULTS.get(range_.parameters.get("type", ""), NATIVE)
 
 
-def frames_of(value: Value, numbers: Sequence[int]) -> Iterator[Iterator[bytes]]:
+def frames_of(value: Value, numbers: Sequence[int], free_space: int) -> Iterator[Iterator[bytes]]:
     """Yield frames of a value by number, counted from 1.
 
-    The value is read once. If the numbers do not ascend, its frames wait in a temporary file.
+    The value is read once. If the numbers do not ascend, its frames wait in a temporary file, which leaves
+    ``free_space`` bytes of the disk free.
     """
     parts = value.parts if value.transfer_syntax else _native_frames(value)
     found = _found(parts, set(numbers))
     if all(number < following for number, following in pairwise(numbers)):
         yield from (part for _, part in found)
         return
-    spool = SpoolFile()
+    spool, space = SpoolFile(), Space(free_space)
     places: dict[int, range] = {}
     for number, part in found:
         start = spool.size
         for piece in part:
+            space.take(len(piece))
             spool.append(piece)
         places[number] = range(start, spool.size)
     for number in numbers:

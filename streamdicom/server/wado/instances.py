@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from streamdicom._push import drained
 from streamdicom.api import write_events
@@ -63,6 +63,7 @@ from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 from streamdicom.server.catalog import Entry
 from streamdicom.server.limits import HELD_SIZE
+from streamdicom.server.space import Space, SparingWriter
 
 NATIVE = EXPLICIT_VR_LITTLE_ENDIAN
 """The transfer syntax for all instances that are not compressed."""
@@ -411,12 +412,13 @@ def file_part(entry: Entry, wanted: range) -> Iterator[bytes]:
     return replace(entry, offset=entry.offset + wanted.start, length=len(wanted)).chunks()
 
 
-def as_file(entry: Entry, syntax: str) -> Iterator[bytes]:
+def as_file(entry: Entry, syntax: str, free_space: int) -> Iterator[bytes]:
     """Yield an instance as a DICOM file, unchanged if the transfer syntax fits.
 
     Args:
         entry: The place of the instance.
         syntax: Its own transfer syntax, or ``NATIVE``.
+        free_space: Bytes of the disk that a temporary file of another transfer syntax leaves free.
 
     Raises:
         StreamDicomError: The file is invalid, or has changed.
@@ -427,7 +429,8 @@ def as_file(entry: Entry, syntax: str) -> Iterator[bytes]:
         return
     store = _store_of(entry) if entry.is_json else None
     with temporary() as file:
-        write_events(load_bulk_data(sort_elements(entry.events(_READING)), store), file, format="dicom")
+        target = cast(BinaryIO, SparingWriter(file, Space(free_space)))
+        write_events(load_bulk_data(sort_elements(entry.events(_READING)), store), target, format="dicom")
         file.seek(0)
         while chunk := file.read(_COPY_SIZE):
             yield chunk

@@ -165,7 +165,11 @@ def _next(batches: Iterator[list[Dataset]]) -> list[Dataset] | None:
 
 @asynccontextmanager
 async def request_events(
-    request: Request, *, options: ReadOptions | None = None, patience: Patience | None = None
+    request: Request,
+    *,
+    options: ReadOptions | None = None,
+    patience: Patience | None = None,
+    on_bytes: Callable[[int], None] | None = None,
 ) -> AsyncIterator[Iterator[Event]]:
     """Receive the body of a request as events, in flat memory.
 
@@ -177,6 +181,8 @@ async def request_events(
         request: The request. Its body must be unread.
         options: Options for reading. The request decides the format.
         patience: How long to wait for the body; by default a minute, and a second for each KiB.
+        on_bytes: Called in a thread with the number of bytes that go to the temporary file next. Its errors end the
+            request.
 
     Raises:
         InputError: As for ``iter_request_datasets``; the iterator raises it if the content is invalid.
@@ -193,6 +199,8 @@ async def request_events(
         reader = RelatedReader(content, str(request.url), options, None, as_file=True)
 
     def feed(pieces: list[bytes]) -> None:
+        if on_bytes is not None:
+            on_bytes(sum(map(len, pieces)))
         for piece in pieces:
             reader.feed(piece)
 

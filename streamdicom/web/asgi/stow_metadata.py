@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 
 _UNCOMPRESSED_TYPES = ("", "application/octet-stream")
+_MAX_IN_MEMORY = 128 * 1024  # bytes of a body
 _COMPRESSED_TYPES = ("image/", "video/")
 
 
@@ -125,7 +126,7 @@ class SpooledDocument:
 
     def __init__(self, kind: str, options: ReadOptions) -> None:
         self._options = document_options(options, kind)
-        self._file = SpoolFile()
+        self._file = SpoolFile(_MAX_IN_MEMORY)
         self.discard = self._file.close
 
     def feed(self, data: bytes) -> None:
@@ -174,7 +175,7 @@ class RelatedReader:
         self._options = document_options(options, content.kind)
         self._store = store
         self._as_file = as_file
-        self._file = SpoolFile()
+        self._file = SpoolFile(_MAX_IN_MEMORY)
         self._count = 0
         self._part: _Part | None = None  # the open part
         self._metadata: list[_Part] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -10,9 +11,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
@@ -23,6 +25,7 @@ import streamdicom
 from streamdicom.archive.report import Progress
 from streamdicom.errors import InputError
 from streamdicom.server import Catalog, Refreshed, parse_query
+from streamdicom.server.catalog import records
 from streamdicom.server.catalog.catalog import FOLDER
 from streamdicom.server.catalog.database import ASIDE
 from streamdicom.server.qido.attributes import Level
@@ -31,6 +34,10 @@ from tests.server.corpus import DATES, MODALITIES, dataset, fill, has_wild_value
 from tests.support.memory import peak
 
 _COUNT = 96
+
+
+def raising(error: Exception) -> NoReturn:
+    raise error
 
 
 def _found(index: Catalog, level: Level, text: str = "", **path: str) -> list[dict[str, Any]]:
@@ -337,6 +344,40 @@ def test_other_files_are_skipped_with_a_reason(tmp_path: Path) -> None:
         names = sorted(Path(one.name).name for one in index.skipped())
         assert names == ["broken", "cut.dcm", "cut.json", "no-uid.dcm", "other.json"]
         assert sorted(_uids(index)) == ["1.2.3.0", "1.2.3.1", "1.2.3.5"]  # records before the cut are valid
+
+
+def test_lack_of_descriptors_is_no_fault_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a.dcm", dataset(0))
+    new = write(tmp_path / "below" / "b.dcm", dataset(1))
+    with Catalog(tmp_path) as index:
+        index.refresh()
+        new.touch()
+        with monkeypatch.context() as lacking:
+            opened = records.open_file
+            lack = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            lacking.setattr(records, "open_file", lambda path: raising(lack) if path == str(new) else opened(path))
+            for attempt in (index.refresh, partial(index.add, new)):
+                with pytest.raises(OSError, match="Too many open files"):
+                    attempt()
+        assert len(_uids(index)) == 2
+        with monkeypatch.context() as lacking:
+            listed = os.listdir
+            lacking.setattr(os, "listdir", lambda path: raising(lack) if path == str(new.parent) else listed(path))
+            index.refresh()
+        assert [one.reason for one in index.skipped()] == ["Too many open files"]
+        index.refresh()
+        assert (list(index.skipped()), len(_uids(index))) == ([], 2)
+
+
+def test_file_is_read_again_after_an_error_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a.dcm", dataset(0))
+    with Catalog(tmp_path) as index:
+        with monkeypatch.context() as failing:
+            failing.setattr(records, "open_file", lambda path: raising(OSError(errno.EIO, "Input/output error")))
+            index.refresh()
+        assert [one.reason for one in index.skipped()] == ["the file cannot be read: Input/output error"]
+        index.refresh()
+        assert (list(index.skipped()), len(_uids(index))) == ([], 1)
 
 
 def test_links_are_followed_within_the_folder_only(tmp_path: Path) -> None:
