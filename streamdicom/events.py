@@ -12,7 +12,8 @@
       START_FRAGMENTS                 encapsulated pixel data (PS3.5 A.4), VR OB
         START_FRAGMENT                  the first is the Basic Offset Table; value: the length in bytes
           SEGMENT ... LAST_SEGMENT        the bytes of the fragment; LAST_SEGMENT stands even for no bytes
-      END_FRAGMENTS
+      END_FRAGMENTS                   value: None, or the number of bytes missing in the last fragment, which then has
+                                      no LAST_SEGMENT, because the file ends in it
       START_SEQUENCE
         START_ITEM                    value: the index in the sequence, from 0
           ...                         the content of a data set

@@ -214,7 +214,7 @@ class _LongContent:
 
     def content(self) -> bytes:
         if self._is_fragments:
-            self._put(_END)
+            self._put(_padding(self._value_length) + _END)  # of a fragment that is cut off
         if self._head in _EMPTY_CONTENTS:
             return b""
         return self._head if self._length <= _MAX_PLAIN else b"#" + self._hash.digest()

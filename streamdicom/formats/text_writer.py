@@ -91,7 +91,8 @@ TRANSITIONS: Mapping[int, Mapping[EventType, WriterState]] = {
 """The events that a text writer accepts in each state, and the state after each of them.
 
 An element that the options leave out leads to SKIPPED, which accepts every event up to the end of the element. If a
-wrong value is to cost its element only, START_ELEMENT leads to TRIAL, which bytes leave for SEGMENTS or ELEMENT.
+wrong value is to cost its element only, START_ELEMENT leads to TRIAL, which bytes leave for SEGMENTS or ELEMENT. An
+END_FRAGMENTS that says how many bytes are missing leads from FRAGMENT to DATASET.
 """
 
 
@@ -505,6 +506,11 @@ class TextWriter(Writer):
             self._close_value(is_binary=True)
         self._end_element(tag, self._vr, value)
 
+    def _end_cut_fragment(self, tag: int, vr: str, value: Any) -> None:
+        if value is None:
+            raise self._unexpected(EventType.END_FRAGMENTS)
+        self._end_fragments(tag, vr, value)
+
     _moves: ClassVar[Moves] = {
         WriterState.STREAM: {EventType.START_DATASET: _start_dataset},
         WriterState.DATASET: {
@@ -523,7 +529,11 @@ class TextWriter(Writer):
         },
         WriterState.SEGMENTS: {EventType.SEGMENT: _segment, EventType.LAST_SEGMENT: _last_segment},
         WriterState.FRAGMENTS: {EventType.START_FRAGMENT: _start_fragment, EventType.END_FRAGMENTS: _end_fragments},
-        WriterState.FRAGMENT: {EventType.SEGMENT: _fragment_segment, EventType.LAST_SEGMENT: _last_fragment_segment},
+        WriterState.FRAGMENT: {
+            EventType.SEGMENT: _fragment_segment,
+            EventType.LAST_SEGMENT: _last_fragment_segment,
+            EventType.END_FRAGMENTS: _end_cut_fragment,
+        },
         WriterState.TRIAL: {
             EventType.VALUES: _try_values,
             EventType.SEGMENT: _try_segment,

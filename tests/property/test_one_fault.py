@@ -125,3 +125,17 @@ def test_fault_in_a_file_costs_its_element(on_error: OnError | None, name: str, 
     is_left_out = on_error == "skip" and name != "a VR that nobody knows"  # which is UN (PS3.5 7.1.2)
     assert any(element.path == f"{_FAULTY:08X}" for element in elements(found.events)) is not is_left_out
     assert found.deviations
+
+
+@pytest.mark.parametrize("on_error", ["skip", "keep", None])
+def test_file_that_ends_within_a_fragment_keeps_the_elements_before(on_error: OnError | None) -> None:
+    jpeg: Event = (EventType.ELEMENT, 0x00020010, "UI", ("1.2.840.10008.1.2.4.50",))
+    patient: Event = (EventType.ELEMENT, 0x00100020, "LO", ("17",))
+    pixels = b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\0\0\0\0\xfe\xff\0\xe0\x08\0\0\0abcde"
+    found = read(write(dataset([jpeg, patient]), "dicom") + pixels, on_error=on_error)
+    assert elements(found.events) == [*elements(dataset([patient])), Element("7FE00010", "OB", pixels[12:])]
+    assert found.deviations == [("truncated", "7FE00010")]
+    assert_agree(found.events)
+    for form in ("json", "xml"):
+        back = read(write(found.events, form)).events
+        assert [one.content for one in elements(back)] == [one.content for one in elements(found.events)]

@@ -166,6 +166,7 @@ def in_one_event(events: Iterable[Event]) -> list[Event]:
         elif kind == EventType.END_ELEMENT:
             found.append((int(EventType.ELEMENT), tag, vr, tuple(parts)))
         elif kind == EventType.END_FRAGMENTS:
+            parts = [value[0][:0].join(value) if isinstance(value, list) else value for value in parts]  # one is cut
             found.append((int(EventType.ELEMENT), tag, vr, (b"".join(parts),) if parts else ()))
         elif value == (None,) and VRS.get(vr, VRS["LO"]).form is Form.BINARY:
             found.append((kind, tag, vr, ()))

@@ -103,8 +103,6 @@ class LongValueParser(RecoveringParser):
             pass
         if self._state in (ParserState.END, ParserState.PADDING):
             return
-        if self._state is ParserState.BINARY and self._in_fragments:
-            raise error  # writers have passed on the length of the fragment
         self._policy.reject(code, f"{message}; the data set ends there", error)
         if self._state is ParserState.SKIPPED:
             self._state = self._state_after
@@ -116,6 +114,12 @@ class LongValueParser(RecoveringParser):
     def _end_cut_value(self, rest: bytes) -> None:
         """End the current value with the bytes that are there."""
         state, tag, vr = self._state, self._tag, self._vr
+        if state is ParserState.BINARY and self._in_fragments:
+            if rest:
+                self._events.append((SEGMENT, tag, vr, rest))
+            self._events.append((END_FRAGMENTS, tag, vr, self._remaining - len(rest)))
+            self._end_muted()
+            return
         if state is ParserState.BINARY:
             self._events.append((LAST_SEGMENT, tag, vr, self._in_little_endian(rest)))
         elif state is ParserState.NUMBERS:

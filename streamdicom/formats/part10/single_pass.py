@@ -516,6 +516,11 @@ class SinglePassWriter(ElementOutput):
             self._put(b"\0")
         self._state = WriterState.FRAGMENTS
 
+    def _end_cut_fragment(self, tag: int, vr: str, value: Any) -> None:
+        if value is None:
+            raise self._unexpected(EventType.END_FRAGMENTS)
+        raise OutputError(f"expected a fragment of {self._expected_length} bytes, found {self._length}")
+
     def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
         self._put(SEQUENCE_END)
         self._end_structure()
@@ -564,6 +569,7 @@ class SinglePassWriter(ElementOutput):
         WriterState.FRAGMENT: {
             EventType.SEGMENT: _fragment_segment,
             EventType.LAST_SEGMENT: _last_fragment_segment,
+            EventType.END_FRAGMENTS: _end_cut_fragment,
         },
         WriterState.END: {EventType.START_DATASET: _second_dataset},
     }

@@ -144,6 +144,7 @@ def joined(events: Iterable[Event]) -> list[Event]:
         elif kind == EventType.END_ELEMENT:
             result.append((EventType.ELEMENT, tag, vr, tuple(values)))
         elif kind == EventType.END_FRAGMENTS:
+            values, segments = [*values, *segments], []  # of a fragment that is cut off
             result.append((EventType.ELEMENT, tag, vr, (b"".join(values),) if values else ()))
         else:
             result.append((kind, tag, vr, value))

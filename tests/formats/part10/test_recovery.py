@@ -487,9 +487,15 @@ def test_refused_truncated_file_delivers_every_whole_element_first(data: bytes) 
         assert len(rest) <= 1  # the cut value
 
 
-def test_file_truncated_within_a_fragment_is_refused() -> None:
-    data = TO.header(PIXELS, "OB", UNDEFINED) + TO.item() + TO.item(b"abcd")[:-2]
-    assert type(refused(data)) is TruncatedError
+@pytest.mark.parametrize("cut", [0, 1, 3, 4, 7, 8, 12])
+def test_file_truncated_within_a_fragment_keeps_the_bytes_before(cut: int) -> None:
+    whole = TO.header(PIXELS, "OB", UNDEFINED) + TO.item() + TO.item(b"ab") + TO.item(b"abcd")
+    events, codes = found(whole[: len(whole) - cut])
+    assert events[-1][-1] == (cut if 0 < cut <= 4 else None)
+    value = b"".join([TO.item(), TO.item(b"ab"), *([TO.item(b"abcd")[: 12 - cut]] if cut <= 4 else [])])
+    assert (joined(events), codes) == ([element(PIXELS, "OB", value)], ["truncated"])
+    if cut:
+        assert type(refused(whole[: len(whole) - cut], on_error="raise")) is TruncatedError
 
 
 # --- File Meta Information (PS3.10 7.1) ------------------------------------------------------------------------------
