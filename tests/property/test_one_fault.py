@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 
@@ -9,8 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import streamdicom
+from streamdicom.deviations import DeviationWarning
+from streamdicom.errors import OutputError
 from streamdicom.events import Event, EventType
-from streamdicom.options import OnError
+from streamdicom.options import OnError, WriteOptions
 from tests.support.events import dataset
 from tests.support.roads import Element, assert_agree, elements, read, write
 
@@ -139,3 +143,44 @@ def test_file_that_ends_within_a_fragment_keeps_the_elements_before(on_error: On
     for form in ("json", "xml"):
         back = read(write(found.events, form)).events
         assert [one.content for one in elements(back)] == [one.content for one in elements(found.events)]
+
+
+_NATIVE_PIXELS = [(EventType.ELEMENT, 0x7FE00010, "OB", (b"abcd",))]
+_FRAGMENTS = [
+    (EventType.START_FRAGMENTS, 0x7FE00010, "OB", None),
+    *(
+        (kind, 0x7FE00010, "OB", value)
+        for kind, value in ((EventType.START_FRAGMENT, 0), (EventType.LAST_SEGMENT, b""))
+    ),
+    *((kind, 0x7FE00010, "OB", value) for kind, value in ((EventType.START_FRAGMENT, 3), (EventType.SEGMENT, b"a"))),
+    (EventType.LAST_SEGMENT, 0x7FE00010, "OB", b"bc"),
+    (EventType.END_FRAGMENTS, 0x7FE00010, "OB", None),
+]
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+@pytest.mark.parametrize("pixels", [_NATIVE_PIXELS, _FRAGMENTS], ids=["native", "fragments"])
+def test_pixel_data_of_another_form_than_the_transfer_syntax_costs_its_element(
+    pixels: list[Event], is_long: bool
+) -> None:
+    uid = "1.2.840.10008.1.2.4.50" if pixels is _NATIVE_PIXELS else "1.2.840.10008.1.2.1"
+    others: list[Event] = [
+        (EventType.ELEMENT, 0x00100020, "LO", ("17",)),
+        (EventType.ELEMENT, 0xFFFCFFFC, "OB", (b"xx",)),
+    ]
+    events = dataset([(EventType.ELEMENT, 0x00020010, "UI", (uid,)), others[0], *pixels, others[1]])
+    [value] = [one.content for one in elements(events) if one.path == "7FE00010"]
+    if is_long:  # as JSON has it
+        start, end = [(kind, 0x7FE00010, "OB", None) for kind in (EventType.START_ELEMENT, EventType.END_ELEMENT)]
+        cut = [start, (EventType.LAST_SEGMENT, 0x7FE00010, "OB", value), end]
+        events = dataset([(EventType.ELEMENT, 0x00020010, "UI", (uid,)), others[0], *cut, others[1]])
+    with pytest.raises(OutputError):
+        write(events, "dicom")
+    for on_error in ("skip", "keep"):
+        target = io.BytesIO()
+        options = WriteOptions(on_error=on_error)
+        with pytest.warns(DeviationWarning, match="wrong-value.*7FE00010"):
+            streamdicom.write_events(events, target, format="dicom", options=options)
+        kept = [Element("7FE00010", "OB", value + b"\0" * (len(value) % 2))] if on_error == "keep" else []
+        expected = [*elements(dataset(others[:1])), *kept, *elements(dataset(others[1:]))]
+        assert elements(read(target.getvalue()).events) == expected

@@ -15,6 +15,7 @@ from streamdicom.dicom import (
     UNDEFINED_LENGTH,
     UTF_8_TERM,
     VRS,
+    FragmentCheck,
     is_encapsulated,
 )
 from streamdicom.errors import OutputError
@@ -187,6 +188,13 @@ class ElementOutput(Writer):
                 self._put_field(tag, vr, len(data), (data,))
         self._report(tag, error)
 
+    def _pixel_data_error(self, check: FragmentCheck) -> OutputError | None:
+        """Return the error of pixel data in another form than the transfer syntax says."""
+        self._put_meta()
+        if self._is_encapsulated and not check.is_complete and len(self._items) == 1:
+            return OutputError("expected encapsulated pixel data by the transfer syntax, found native pixel data")
+        return encapsulated_error() if check.is_complete and not self._is_encapsulated else None
+
     def _kept(self, values: tuple[Any, ...]) -> tuple[str, bytes]:
         """Return the VR and the value field of values that are kept."""
         text = kept_text(values)
@@ -228,6 +236,14 @@ class ElementOutput(Writer):
 def length_error() -> OutputError:
     """Return the error for a value of 4 GiB or more."""
     return OutputError("expected a value of less than 4 GiB, found a longer one, which a file cannot hold")
+
+
+def encapsulated_error() -> OutputError:
+    """Return the error for fragments in a native transfer syntax."""
+    return OutputError(
+        "expected native pixel data by the transfer syntax, found encapsulated pixel data; "
+        "WriteOptions.transfer_syntax sets its transfer syntax"
+    )
 
 
 def _charset_error() -> OutputError:

@@ -24,6 +24,7 @@ from streamdicom.dicom import (
     Encoding,
     encoding_of,
     is_deflated,
+    is_encapsulated,
 )
 from streamdicom.errors import DicomFileError, TruncatedError
 from streamdicom.events import (
@@ -299,6 +300,7 @@ class Part10Parser(ElementParser, SelfEncoding):
         if self._input.lacks(8):
             return False
         encoding = self._encoding()
+        self._is_native = bool(self._transfer_syntax) and not is_encapsulated(self._transfer_syntax)
         if encoding.tag.unpack_from(self._input.data, self._input.pos)[0] <= FILE_META_GROUP:
             self._part10_run = run_of_engine()  # the writer must see that the order is wrong
         self._context = Context(encoding, self._tables[encoding], 0, NO_END, NO_END, NO_END, ElementContext())

@@ -32,7 +32,7 @@ from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.element_rules import ROUNDED, are_rounded
 from streamdicom.formats.kept_text import BYTES_VR, KeptValues
-from streamdicom.formats.part10.element_output import MAX_LENGTH, ElementOutput, length_error
+from streamdicom.formats.part10.element_output import MAX_LENGTH, ElementOutput, encapsulated_error, length_error
 from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, ITEM_TAG, LENGTH_32, SEQUENCE_END
 from streamdicom.formats.part10.long_values import BinaryValue, SpooledValues
 from streamdicom.formats.part10.recode import events_taken_back
@@ -204,19 +204,13 @@ class SinglePassWriter(ElementOutput):
     def _put_pixel_data(self, vr: str, value: bytes, padded: bytes) -> None:
         check = FragmentCheck()
         check.feed(value)
-        if self._is_in_fragments(check):
+        error = self._pixel_data_error(check)
+        if error is not None:
+            self._replace(PIXEL_DATA, (value,), error)
+        elif check.is_complete:
             self._put(self._header(PIXEL_DATA, vr, UNDEFINED_LENGTH) + value + SEQUENCE_END)
         else:
             self._put(self._header(PIXEL_DATA, vr, len(padded)) + padded)
-
-    def _is_in_fragments(self, check: FragmentCheck) -> bool:
-        """Return True if pixel data in one value is encapsulated (PS3.5 A.4)."""
-        self._put_meta()
-        if self._is_encapsulated and not check.is_complete and len(self._items) == 1:
-            raise OutputError("expected encapsulated pixel data by the transfer syntax, found native pixel data")
-        if check.is_complete and not self._is_encapsulated:
-            raise _encapsulated_error()
-        return check.is_complete
 
     def _run(self, tag: int, vr: str, value: Any) -> None:
         if not value[0]:  # all elements are left out
@@ -371,7 +365,13 @@ class SinglePassWriter(ElementOutput):
         """Write padding and length, and the VR if it differs from that at the start."""
         binary = self._binary
         length = binary.length
-        if tag == PIXEL_DATA and length and self._is_in_fragments(binary.fragments):
+        error = self._pixel_data_error(binary.fragments) if tag == PIXEL_DATA and length else None
+        if error is not None:
+            self._replace_binary(tag, error)
+            if self._state == WriterState.REPLACED:
+                return
+            vr = BYTES_VR
+        if error is None and tag == PIXEL_DATA and binary.fragments.is_complete:
             length = UNDEFINED_LENGTH
             self._put(SEQUENCE_END)
         elif length & 1:
@@ -490,7 +490,8 @@ class SinglePassWriter(ElementOutput):
         self._begin(tag)
         self._put_meta()
         if not self._is_encapsulated:
-            raise _encapsulated_error()
+            self._replace_fragments(tag)
+            return
         self._put(self._header(tag, vr, UNDEFINED_LENGTH))
         self._state = WriterState.FRAGMENTS
 
@@ -517,9 +518,27 @@ class SinglePassWriter(ElementOutput):
         self._state = WriterState.FRAGMENTS
 
     def _end_cut_fragment(self, tag: int, vr: str, value: Any) -> None:
-        if value is None:
-            raise self._unexpected(EventType.END_FRAGMENTS)
-        raise OutputError(f"expected a fragment of {self._expected_length} bytes, found {self._length}")
+        cut = OutputError(f"expected a fragment of {self._expected_length} bytes, found {self._length}")
+        raise self._unexpected(EventType.END_FRAGMENTS) if value is None else cut
+
+    def _replace_fragments(self, tag: int) -> None:
+        """Leave fragments out, or keep their items as the bytes of one value."""
+        self._vr = BYTES_VR
+        self._start_value(tag, b"")
+        self._replace_binary(tag, encapsulated_error())
+        self._state = WriterState.REPLACED_FRAGMENTS
+
+    def _replaced_fragment(self, tag: int, vr: str, value: Any) -> None:
+        self._add_replaced_bytes(tag, vr, ITEM_TAG + LENGTH_32.pack(value))
+
+    def _add_replaced_bytes(self, tag: int, vr: str, value: Any) -> None:
+        if self._is_kept_binary:
+            self._put(self._binary.add(value))
+
+    def _end_replaced_fragments(self, tag: int, vr: str, value: Any) -> None:
+        if self._is_kept_binary:
+            self._close_binary(tag, BYTES_VR)
+        self._end_structure()
 
     def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
         self._put(SEQUENCE_END)
@@ -571,12 +590,11 @@ class SinglePassWriter(ElementOutput):
             EventType.LAST_SEGMENT: _last_fragment_segment,
             EventType.END_FRAGMENTS: _end_cut_fragment,
         },
+        WriterState.REPLACED_FRAGMENTS: {
+            EventType.START_FRAGMENT: _replaced_fragment,
+            EventType.SEGMENT: _add_replaced_bytes,
+            EventType.LAST_SEGMENT: _add_replaced_bytes,
+            EventType.END_FRAGMENTS: _end_replaced_fragments,
+        },
         WriterState.END: {EventType.START_DATASET: _second_dataset},
     }
-
-
-def _encapsulated_error() -> OutputError:
-    return OutputError(
-        "expected native pixel data by the transfer syntax, found encapsulated pixel data; "
-        "WriteOptions.transfer_syntax sets its transfer syntax"
-    )

@@ -57,7 +57,8 @@ class WriterState(IntEnum):
     REPLACED = 7  # an element in parts that is left out, or kept as text
     FRAGMENTS = 8  # encapsulated pixel data
     FRAGMENT = 9
-    END = 10
+    REPLACED_FRAGMENTS = 10  # the same, left out or kept as the bytes of one value
+    END = 11
 
 
 _ELEMENTS = {
@@ -105,12 +106,19 @@ WRITER_TRANSITIONS: Mapping[WriterState, Mapping[EventType, WriterState]] = {
         EventType.SEGMENT: WriterState.FRAGMENT,
         EventType.LAST_SEGMENT: WriterState.FRAGMENTS,
     },
+    WriterState.REPLACED_FRAGMENTS: {
+        EventType.START_FRAGMENT: WriterState.REPLACED_FRAGMENTS,
+        EventType.SEGMENT: WriterState.REPLACED_FRAGMENTS,
+        EventType.LAST_SEGMENT: WriterState.REPLACED_FRAGMENTS,
+        EventType.END_FRAGMENTS: WriterState.DATASET,
+    },
     WriterState.END: {},
 }
 """The events that the writer accepts in each state, and the state after each of them.
 
-An event with a value that does not fit the VR leads from ELEMENT, BINARY and SPOOLED to REPLACED. A structure that ends
-in the head of the data set leads back to HEAD, any other to DATASET.
+An event with a value that does not fit the VR leads from ELEMENT, BINARY and SPOOLED to REPLACED. START_FRAGMENTS in
+a native transfer syntax leads to REPLACED_FRAGMENTS. A structure that ends in the head of the data set leads back to
+HEAD, any other to DATASET.
 """
 
 

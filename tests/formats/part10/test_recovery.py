@@ -487,6 +487,26 @@ def test_refused_truncated_file_delivers_every_whole_element_first(data: bytes) 
         assert len(rest) <= 1  # the cut value
 
 
+@every_layout
+def test_fragments_in_a_native_transfer_syntax_are_read_and_reported(layout: Layout) -> None:
+    content = layout.fragments(PIXELS, b"", b"ab")
+    after = layout.element(0xFFFCFFFC, "OB", b"xx")
+    expected = [*fragments(PIXELS, b"", b"ab"), element(0xFFFCFFFC, "OB", b"xx")]
+    assert found(content, after, layout=layout) == (expected, ["undefined-length"])
+    assert type(read(start(layout.uid) + content, profile="strict")[1]) is DicomFileError
+
+
+def test_fragments_without_a_basic_offset_table_are_reported() -> None:
+    empty = TO.header(PIXELS, "OB", UNDEFINED) + TO.tag(0xFFFEE0DD) + bytes(4)
+    expected = [(EventType.START_FRAGMENTS, PIXELS, "OB", None), (EventType.END_FRAGMENTS, PIXELS, "OB", None)]
+    after = TO.element(0xFFFCFFFC, "OB", b"xx")
+    assert found(empty, after, uid=JPEG_UID) == ([*expected, element(0xFFFCFFFC, "OB", b"xx")], ["misplaced-end"])
+    assert found(TO.fragments(PIXELS, b""), after, uid=JPEG_UID) == (
+        [*fragments(PIXELS, b""), element(0xFFFCFFFC, "OB", b"xx")],
+        [],
+    )
+
+
 @pytest.mark.parametrize("cut", [0, 1, 3, 4, 7, 8, 12])
 def test_file_truncated_within_a_fragment_keeps_the_bytes_before(cut: int) -> None:
     whole = TO.header(PIXELS, "OB", UNDEFINED) + TO.item() + TO.item(b"ab") + TO.item(b"abcd")
