@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
+from streamdicom.web.asgi.batches import abatched, batched
 from streamdicom.web.asgi.formatters import Body
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+    pass
 
 BLOCK_SIZE = 64 * 1024
 """Bytes that complete a block."""
@@ -34,7 +35,7 @@ class Blocks:
         self._size = 0
         self._busy = Lock()  # held while a data set is incomplete, and after the end
 
-    def add(self, dataset: Dataset) -> Iterator[bytes]:
+    def add(self, dataset: Any) -> Iterator[bytes]:
         """Yield the blocks that a data set completes."""
         with self._busy:
             for piece in self._body.encode(dataset):
@@ -69,7 +70,7 @@ class Blocks:
 class ThreadSource:
     """Blocks of an ordinary iterable, drawn in a thread because it may block."""
 
-    def __init__(self, datasets: Iterable[Dataset], blocks: Blocks) -> None:
+    def __init__(self, datasets: Iterable[Any], blocks: Blocks) -> None:
         self._datasets = datasets
         self._blocks = blocks
         self._made: Iterator[bytes] = iter(())
@@ -92,14 +93,14 @@ class ThreadSource:
             await run_in_threadpool(close)
 
     def _draw(self) -> bool:
-        self._datasets = datasets = iter(self._datasets)
+        self._datasets = datasets = batched(self._datasets)
         for first in datasets:
             begun = self._blocks.add(first)
             self._made = chain([next(begun, b"")], begun, self._rest(datasets))
             return True
         return False
 
-    def _rest(self, datasets: Iterator[Dataset]) -> Iterator[bytes]:
+    def _rest(self, datasets: Iterator[Any]) -> Iterator[bytes]:
         for dataset in datasets:
             if self._is_stopped:
                 return
@@ -119,8 +120,8 @@ class ThreadSource:
 class AsyncSource:
     """Blocks of an asynchronous iterable, with the methods of ``ThreadSource``."""
 
-    def __init__(self, datasets: AsyncIterable[Dataset], blocks: Blocks) -> None:
-        self._datasets = datasets.__aiter__()
+    def __init__(self, datasets: AsyncIterable[Any], blocks: Blocks) -> None:
+        self._datasets = abatched(datasets)
         self._blocks = blocks
         self._made: Iterator[bytes] = iter(())
         self._is_ended = False

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from streamdicom.codec import DatasetEncoder
+from streamdicom.codec import DatasetEncoder, EventEncoder
+from streamdicom.events import END_DATASET
 from streamdicom.options import WriteOptions
 from streamdicom.web.asgi.negotiation import read_accept
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+    pass
 
 _NEWLINE = b"\r\n"
 
@@ -20,8 +22,8 @@ _NEWLINE = b"\r\n"
 class Encoder(Protocol):
     """Data sets in, bytes out; see ``DatasetEncoder``."""
 
-    def encode(self, dataset: Dataset) -> Iterator[bytes]:
-        """Yield the blocks that one data set completes."""
+    def encode(self, dataset: Any) -> Iterator[bytes]:
+        """Yield the blocks that one data set completes, or a list of events of one."""
 
     def flush(self) -> bytes:
         """Return the pending bytes."""
@@ -54,8 +56,27 @@ class Formatter:
     part_type: Callable[[Any], str] | None = None
 
 
+class _Encoder:
+    """An encoder of data sets, or of batches of events."""
+
+    def __init__(self, format: Literal["json", "xml"], options: WriteOptions, array: bool) -> None:
+        self._options: Any = {"format": format, "options": options, "array": array}
+        self._chosen: DatasetEncoder | EventEncoder | None = None
+
+    def encode(self, dataset: Any) -> Iterator[bytes]:
+        if self._chosen is None:  # by the first
+            self._chosen = (EventEncoder if isinstance(dataset, list) else DatasetEncoder)(**self._options)
+        return self._chosen.encode(dataset)
+
+    def flush(self) -> bytes:
+        return self._chosen.flush() if self._chosen else b""
+
+    def close(self) -> bytes:
+        return (self._chosen or DatasetEncoder(**self._options)).close()
+
+
 def _encoder(format: Literal["json", "xml"]) -> Callable[[WriteOptions, bool], Encoder]:
-    return lambda options, array: DatasetEncoder(format=format, options=options, array=array)
+    return partial(_Encoder, format)
 
 
 DICOM_JSON = Formatter("application/dicom+json", _encoder("json"))
@@ -124,17 +145,23 @@ class _MultipartBody:
         self._end = f"--{boundary}--\r\n".encode()
         self._formatter = formatter
         self._options = options
+        self._open: Encoder | None = None  # of the part of which some events have been encoded
 
-    def encode(self, dataset: Dataset) -> Iterator[bytes]:
-        encoder = self._formatter.encoder(self._options, False)
-        yield self._head(dataset)
-        yield from encoder.encode(dataset)
-        yield encoder.close() + _NEWLINE
+    def encode(self, dataset: Any) -> Iterator[bytes]:
+        if self._open is None:
+            self._open = self._formatter.encoder(self._options, False)
+            yield self._head(dataset)
+        yield from self._open.encode(dataset)
+        if not isinstance(dataset, list) or dataset[-1][0] == END_DATASET:
+            yield self._open.close() + _NEWLINE
+            self._open = None
 
     def flush(self) -> bytes:
         return b""
 
     def close(self) -> bytes:
+        if self._open is not None:
+            self._open.close()  # raises, because the last data set has no end
         return self._end
 
     def size(self, encoded: Iterable[tuple[Any, int]]) -> int:

@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
+from streamdicom.events import Event
 from streamdicom.options import WriteOptions, options_or_default
 from streamdicom.web.asgi.blocks import AsyncSource, Blocks, ThreadSource
 from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS, DICOM_JSON, DICOM_XML, Formatter, new_body
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.background import BackgroundTask
     from starlette.types import Message, Receive, Scope, Send
 
-Datasets: TypeAlias = "Dataset | Iterable[Dataset] | AsyncIterable[Dataset]"
+Datasets: TypeAlias = "Dataset | Iterable[Dataset] | AsyncIterable[Dataset] | Iterable[Event] | AsyncIterable[Event]"
 
 _PATIENCE = 0.1  # seconds until an incomplete block is sent
 
@@ -32,6 +33,8 @@ class _LeftError(Exception):
 
 class DatasetResponse(Response):
     """A response that streams data sets.
+
+    The iterable yields data sets, or events as ``iter_events`` does, which need no pydicom.
 
     Data sets are drawn and sent in blocks of about 64 KiB, as fast as the client reads.
 
@@ -45,7 +48,8 @@ class DatasetResponse(Response):
     iterable may be reading that body.
 
     Args:
-        datasets: One data set, written without an array, or an iterable. An ordinary iterable runs in a thread.
+        datasets: One data set, written without an array, or an iterable of data sets or events. An ordinary iterable
+            runs in a thread.
         status_code: The status, unless the iterable is empty.
         headers: Headers besides Content-Type.
         background: A task that Starlette runs after the response.

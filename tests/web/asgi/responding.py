@@ -18,7 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette_compress import CompressMiddleware, add_compress_type
 
-from streamdicom import InputError, loads
+from streamdicom import InputError, dumps, iter_events, loads
+from streamdicom.events import Event
 from streamdicom.web.asgi.errors import exception_handlers
 from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS, Formatter
 from streamdicom.web.asgi.requests import iter_request_datasets
@@ -49,6 +50,22 @@ async def counted_async(request: Request) -> AsyncIterator[Dataset]:
 
 def datasets(request: Request) -> Iterator[Dataset] | AsyncIterator[Dataset]:
     return counted_async(request) if request.path_params.get("kind") == "async" else counted(request)
+
+
+def events(request: Request) -> Iterator[Event] | AsyncIterator[Event]:
+    text = dumps(list(counted(request))).encode()
+    cut = int(request.query_params.get("cut", "0"))
+    found = list(iter_events(text))[: -cut or None]
+
+    async def later() -> AsyncIterator[Event]:
+        for event in found:
+            yield event
+
+    return later() if "async" in request.query_params else iter(found)
+
+
+def as_events(request: Request) -> Response:
+    return negotiated_response(request, events(request))
 
 
 def endless(pause: float, filling: int) -> Iterator[Dataset]:
@@ -156,6 +173,7 @@ async def state(request: Request) -> Response:
 app = Starlette(
     routes=[
         Route("/studies", search),
+        Route("/events", as_events),
         Route("/{kind}/studies", search),
         Route("/form/{form}", plain),
         Route("/forever/{kind}", forever, methods=["GET", "POST"]),

@@ -112,6 +112,25 @@ def test_single_data_set_becomes_an_object(server: Server) -> None:
     assert response.json()["00100020"]["Value"] == ["000017"]
 
 
+def test_iterable_of_events_becomes_the_same_data_sets(server: Server) -> None:
+    """In XML, a part for each data set; long values are cut into several batches."""
+    for query in ("", "&async=1"):
+        assert _get(server, f"/events?count=100{query}").json() == _expected(100)
+        [one] = _get(server, f"/events?count=1&filling=3000000{query}").json()
+        assert len(one["00204000"]["Value"][0]) == 3_000_000
+        parts = _parts(_get(server, f"/events?count=3{query}", accept="application/dicom+xml"))
+        expected = _parts(_get(server, "/studies", accept="application/dicom+xml"))
+        assert [part.get_payload() for part in parts] == [part.get_payload() for part in expected]
+        assert _get(server, f"/events?count=0{query}").status_code == 204
+
+
+def test_events_without_the_end_of_a_data_set_break_the_response(server: Server) -> None:
+    for accept in ("application/dicom+json", "application/dicom+xml"):
+        for query in ("", "&async=1"):
+            with pytest.raises(httpx2.RemoteProtocolError, match="incomplete chunked read"):
+                _get(server, f"/events?count=3&cut=1{query}", accept=accept)
+
+
 @pytest.mark.parametrize("kind", _KINDS)
 def test_response_without_data_sets_has_no_content(server: Server, kind: str) -> None:
     response = _get(server, f"/{kind}/studies?count=0")

@@ -1,0 +1,71 @@
+"""Items of a response: data sets, or events in batches."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from streamdicom.events import END_DATASET
+
+_BATCH_SIZE = 32  # events; each event of a long value holds a block of it
+
+
+def is_event(item: object) -> bool:
+    """Return whether an item is an event; named tuples are not."""
+    return type(item) is tuple
+
+
+def batched(items: Iterable[Any]) -> Iterator[Any]:
+    """Yield data sets as they are, and events in lists that end with each data set.
+
+    >>> from streamdicom import iter_events
+    >>> [len(batch) for batch in batched(iter_events(b"[{}, {}]"))]
+    [2, 2]
+    """
+    with _closing(iter(items)) as remaining:
+        batch: list[Any] = []
+        for item in remaining:
+            if not is_event(item):
+                yield item
+                continue
+            batch.append(item)
+            if len(batch) == _BATCH_SIZE or item[0] == END_DATASET:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+
+async def abatched(items: AsyncIterable[Any]) -> AsyncIterator[Any]:
+    """Yield the items of an asynchronous iterable as ``batched`` does."""
+    async with _aclosing(aiter(items)) as remaining:
+        batch: list[Any] = []
+        async for item in remaining:
+            if not is_event(item):
+                yield item
+                continue
+            batch.append(item)
+            if len(batch) == _BATCH_SIZE or item[0] == END_DATASET:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+
+@contextmanager
+def _closing(items: Iterator[Any]) -> Iterator[Iterator[Any]]:
+    try:
+        yield items
+    finally:
+        if close := getattr(items, "close", None):
+            close()
+
+
+@asynccontextmanager
+async def _aclosing(items: AsyncIterator[Any]) -> AsyncIterator[AsyncIterator[Any]]:
+    try:
+        yield items
+    finally:
+        if close := getattr(items, "aclose", None):
+            await close()
