@@ -97,8 +97,14 @@ class _Fields:
     def __init__(self, settings: dict[str, dict[str, Any]], annotations: dict[str, Any]) -> None:
         self._settings = settings
         self._annotations = annotations
+        self._made: dict[str, Any] | None = None
 
     def __get__(self, _: object, owner: type) -> dict[str, Any]:
+        if self._made is None:
+            self._made = self._make(owner)
+        return self._made
+
+    def _make(self, owner: type) -> dict[str, Any]:
         import dataclasses
 
         namespace: dict[str, Any] = {name: dataclasses.field(**given) for name, given in self._settings.items()}

@@ -68,6 +68,7 @@ def test_functions_of_dataclasses_take_records() -> None:
     assert _records.replace(Twin(1), y=7) == Twin(1, 7)
     shown = [[(one.name, one.type, one.repr, one.hash) for one in dataclasses.fields(kind)] for kind in (Point, Twin)]
     assert shown[0] == shown[1]
+    assert dataclasses.fields(Point)[0] is dataclasses.fields(point)[0]  # made once
     with pytest.raises(ValueError, match="below 0"):
         _records.replace(point, x=-1)
 
