@@ -168,7 +168,6 @@ def server_app(
         Middleware(AccessLog),
         Middleware(Guard, hosts=hosts, origins=cors),
         Middleware(Health, check=catalog.check),
-        Middleware(Bounded, requests=limits.requests_at_once),
     ]
     if cors:
         methods = ("GET", "HEAD") if read_only else ("GET", "HEAD", "POST")
@@ -177,6 +176,7 @@ def server_app(
                 CORSMiddleware, allow_origins=cors, allow_methods=methods, allow_headers=["*"], expose_headers=_EXPOSED
             )
         )
+    middleware.append(Middleware(Bounded, requests=limits.requests_at_once))  # after CORS: a page sees the 503
     if access is not None:  # after CORS, whose preflight requests have no token
         middleware.append(Middleware(Access, verify=access if callable(access) else by_token(access)))
     middleware += [Middleware(OnFirstUse, lifetime=lifetime, unavailable=_unavailable), *_COMPRESSION]

@@ -141,14 +141,23 @@ def test_application_checks_requests_itself(folder: Path) -> None:
 
 
 async def _status(app: ASGIApp, pieces: AsyncIterator[bytes]) -> int:
-    """Send a request with a body in pieces; return the status of the answer."""
+    status: int = (await _start(app, pieces))["status"]
+    return status
+
+
+async def _start(app: ASGIApp, pieces: AsyncIterator[bytes]) -> Message:
+    """Send a request with a body in pieces; return the start of the answer."""
     scope: dict[str, Any] = {
         "type": "http",
         "method": "POST",
         "path": "/studies",
         "raw_path": b"/studies",
         "query_string": b"",
-        "headers": [(b"host", b"localhost"), (b"content-type", b"application/dicom+json")],
+        "headers": [
+            (b"host", b"localhost"),
+            (b"content-type", b"application/dicom+json"),
+            (b"origin", b"http://localhost"),
+        ],
     }
     sent: list[Message] = []
     is_complete = False
@@ -165,8 +174,7 @@ async def _status(app: ASGIApp, pieces: AsyncIterator[bytes]) -> int:
         sent.append(message)
 
     await app(scope, receive, send)
-    status: int = sent[0]["status"]
-    return status
+    return sent[0]
 
 
 @pytest.mark.slow
@@ -193,7 +201,7 @@ def test_body_at_the_least_rate_is_read(folder: Path) -> None:
 
 
 def test_further_requests_are_answered_503_and_room_is_made_again(folder: Path) -> None:
-    app = server_app(folder, limits=ServerLimits(requests=2))
+    app = server_app(folder, limits=ServerLimits(requests=2), cors=["http://localhost"])
 
     async def run() -> list[int]:
         release = asyncio.Event()
@@ -210,9 +218,10 @@ def test_further_requests_are_answered_503_and_room_is_made_again(folder: Path) 
         tasks = [asyncio.create_task(_status(app, held())) for _ in range(2)]
         for _ in tasks:
             await have_begun.acquire()
-        refused = await _status(app, at_once())
+        refused = await _start(app, at_once())
+        assert (b"access-control-allow-origin", b"http://localhost") in refused["headers"]  # so that a page sees it
         release.set()
-        return [refused, *await asyncio.gather(*tasks), await _status(app, at_once())]
+        return [refused["status"], *await asyncio.gather(*tasks), await _status(app, at_once())]
 
     assert asyncio.run(run()) == [503, 409, 409, 409]
 
