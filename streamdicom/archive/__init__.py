@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from streamdicom.archive.manifest import versions
     from streamdicom.archive.reading import iter_datasets, iter_events, iter_heads, iter_named_events
     from streamdicom.archive.report import Progress, ProgressCallback, Report, Skipped, Ticker
+    from streamdicom.archive.spools import SpoolFolder
     from streamdicom.archive.verifying import Verification, verify_export
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "ProgressCallback",
     "Report",
     "Skipped",
+    "SpoolFolder",
     "Ticker",
     "Verification",
     "export_archive",
@@ -37,6 +39,7 @@ _LATE = {
     "ProgressCallback": "report",
     "Report": "report",
     "Skipped": "report",
+    "SpoolFolder": "spools",
     "Ticker": "report",
     "Verification": "verifying",
     "export_archive": "exporting",

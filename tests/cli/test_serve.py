@@ -7,7 +7,7 @@ import resource
 import signal
 import socket
 import ssl
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from hashlib import sha256
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -52,6 +52,26 @@ def test_client_that_reads_nothing_does_not_keep_the_server(folder: Path) -> Non
         assert client.recv(12) == b"HTTP/1.1 200"
         process.send_signal(signal.SIGINT)
         assert process.wait(30) in (0, 130)
+
+
+def test_request_in_progress_is_answered_after_sigterm(folder: Path) -> None:
+    data = (folder / "CT_small.dcm").read_bytes()
+    head = (
+        f"POST /studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/dicom\r\nContent-Length: {len(data)}"
+    )
+    with serving(folder) as (process, url), socket.socket() as client:
+        address = "127.0.0.1", int(url.rpartition(":")[2])
+        client.connect(address)
+        client.sendall(head.encode())
+        assert client.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"  # the server has the request
+        client.sendall(data[:-1])
+        process.send_signal(signal.SIGTERM)
+        with suppress(ConnectionRefusedError):  # when the server takes no more connections
+            while True:
+                socket.create_connection(address).close()
+        client.sendall(data[-1:])
+        assert client.recv(12) == b"HTTP/1.1 200"
+        assert process.wait(30) in (0, 143)
 
 
 def test_only_loopback_is_served_by_default(folder: Path) -> None:

@@ -11,10 +11,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 from threading import Lock
+from typing import cast
 
+from streamdicom.archive import SpoolFolder
 from streamdicom.server.qido import COLUMNS, UNIQUE_KEYS, Level
 
 ASIDE = ".damaged"  # suffix of a file that was put aside
@@ -70,7 +70,7 @@ class Database:
     """Connections to the SQLite file.
 
     Args:
-        path: The file; None for a file in a temporary folder, deleted on close.
+        path: The file; None for a file in a temporary folder, deleted on close, or by the next run after a kill.
 
     Attributes:
         path: The path of the file.
@@ -87,8 +87,8 @@ class Database:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._folder = mkdtemp(prefix="streamdicom-") if path is None else ""
-        self.path = path or Path(self._folder, "index.sqlite")
+        self._folder = None if path else SpoolFolder()
+        self.path = path or Path(cast(SpoolFolder, self._folder).path, "index.sqlite")
         self.put_aside = ""
         self._lock = Lock()
         self._idle: list[sqlite3.Connection] = []
@@ -183,7 +183,7 @@ class Database:
                 connection.close()
             self._idle.clear()
         if self._folder:
-            rmtree(self._folder, ignore_errors=True)
+            self._folder.close()
 
 
 def _check(connection: sqlite3.Connection) -> None:

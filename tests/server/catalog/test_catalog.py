@@ -473,6 +473,16 @@ def test_index_of_a_read_only_folder_is_temporary(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_temporary_index_of_a_killed_server_is_removed_by_the_next(tmp_path: Path) -> None:
+    program = "from streamdicom.server.catalog.database import Database; d = Database(None); "
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(streamdicom.__file__).parents[1])}
+    left = []
+    for end in ("import os; os.kill(os.getpid(), 9)", "d.close()"):
+        subprocess.run([sys.executable, "-c", program + end], env=environment, check=False)
+        left.append(len(list(tmp_path.iterdir())))
+    assert left == [1, 0]
+
+
 def test_index_does_not_find_itself(tmp_path: Path) -> None:
     with Catalog(tmp_path) as index:
         assert index.refresh() == Refreshed(0, 0, 0)
