@@ -56,9 +56,8 @@ def test_client_that_reads_nothing_does_not_keep_the_server(folder: Path) -> Non
 
 def test_request_in_progress_is_answered_after_sigterm(folder: Path) -> None:
     data = (folder / "CT_small.dcm").read_bytes()
-    head = (
-        f"POST /studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/dicom\r\nContent-Length: {len(data)}"
-    )
+    lines = ["POST /studies HTTP/1.1", "Host: localhost", "Content-Type: application/dicom", "Expect: 100-continue"]
+    head = "\r\n".join([*lines, f"Content-Length: {len(data)}", "", ""])
     with serving(folder) as (process, url), socket.socket() as client:
         address = "127.0.0.1", int(url.rpartition(":")[2])
         client.connect(address)
