@@ -145,6 +145,7 @@ from streamdicom.dicom.vr import (
 
 if TYPE_CHECKING:
     from streamdicom.dicom.value_rules import (
+        GROUP_RULES,
         VALUE_RULES,
         Fault,
         segment_faults,
@@ -167,6 +168,7 @@ __all__ = [
     "FILE_META_GROUP",
     "FILE_META_INFORMATION_VERSION",
     "FLOAT_PIXEL_DATA",
+    "GROUP_RULES",
     "IMPLEMENTATION_CLASS_UID",
     "IMPLEMENTATION_VERSION_NAME",
     "IMPLICIT_LITTLE_ENDIAN",
@@ -264,6 +266,7 @@ __all__ = [
     "split_name",
     "swap_words",
     "tag_for_keyword_key",
+    "text_decoder",
     "too_long",
     "value_faults",
     "value_size",
@@ -274,5 +277,7 @@ __all__ = [
 ]
 
 # They compile many patterns, which few programs need.
-_LATE = dict.fromkeys(("VALUE_RULES", "Fault", "segment_faults", "too_long", "value_faults"), "value_rules")
+_LATE = dict.fromkeys(
+    ("GROUP_RULES", "VALUE_RULES", "Fault", "segment_faults", "too_long", "value_faults"), "value_rules"
+)
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from array import array
 from calendar import isleap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from math import isfinite
 from typing import Any, TypeAlias
 
@@ -37,6 +38,7 @@ class Fault(NamedTuple):
 
 Values: TypeAlias = tuple[Any, ...]
 Predicate: TypeAlias = Callable[[Values], bool]
+GroupPredicate: TypeAlias = Callable[[Sequence[Values]], bool]
 
 # Characters. Decoded text has no escape sequences, so that ESC is a fault everywhere.
 _GRAPHIC = r"[ -\[\]-~]"  # the default repertoire without the backslash (PS3.5 6.1.2.1)
@@ -132,7 +134,7 @@ def _are_singles(values: Values) -> bool:
         return False
 
 
-def _text_predicate(vr: str) -> Predicate:
+def _text_pattern(vr: str) -> str:
     if vr in _FORMS:
         pattern = _FORMS[vr][2]
         if vr in ("DS", "UI"):
@@ -143,7 +145,11 @@ def _text_predicate(vr: str) -> Predicate:
             pattern = f"(?!{_LEAP_DAY.pattern})(?:{pattern})"  # which needs a look at the year
     else:
         pattern = _CHARACTERS[vr] + (f"{{0,{MAX_LENGTHS[vr]}}}+" if vr in MAX_LENGTHS else "*+")
-    is_right = re.compile(pattern).fullmatch
+    return pattern
+
+
+def _text_predicate(vr: str) -> Predicate:
+    is_right = re.compile(_text_pattern(vr)).fullmatch
     if not VRS[vr].multiple:
         return lambda values: not values or (len(values) == 1 and (not values[0] or is_right(values[0]) is not None))
 
@@ -185,6 +191,42 @@ VALUE_RULES: dict[str, Predicate] = {vr: _predicate(vr) for vr in VRS if vr != "
 It may return False for such values too; ``value_faults`` then finds no fault.
 
 >>> VALUE_RULES["UI"](("1.2.840",)), VALUE_RULES["UI"](("1.02.840",))
+(True, False)
+"""
+
+
+def _group_predicate(vr: str) -> GroupPredicate:
+    row, is_right = VRS[vr], VALUE_RULES[vr]
+    if row.form in (Form.TEXT, Form.DECIMAL) and row.multiple:
+        return _text_group_predicate(vr)
+    if row.form in (Form.TEXT, Form.BINARY):
+        return lambda group: all(map(is_right, group))
+    return lambda group: is_right(tuple(chain.from_iterable(group)))
+
+
+def _text_group_predicate(vr: str) -> GroupPredicate:
+    # No value may have a line feed, so that one pattern can match many values.
+    are_right = re.compile(rf"(?:(?:{_text_pattern(vr)})?\n)*+").fullmatch
+
+    def predicate(group: Sequence[Values]) -> bool:
+        texts = list(chain.from_iterable(group))
+        if not texts:
+            return True
+        try:
+            lines = "\n".join(texts)
+        except TypeError:  # an empty value is None
+            lines = "\n".join([text or "" for text in texts])
+        return lines.count("\n") == len(texts) - 1 and are_right(f"{lines}\n") is not None
+
+    return predicate
+
+
+GROUP_RULES: dict[str, GroupPredicate] = {vr: _group_predicate(vr) for vr in VALUE_RULES}
+"""By VR, a function that returns True if the values of each of several elements follow the rules of the VR.
+
+It takes a fraction of the time of ``VALUE_RULES`` for each. It may return False for right values too.
+
+>>> GROUP_RULES["UI"]([("1.2.840",), ("1.2", "1.3")]), GROUP_RULES["UI"]([("1.2.840",), ("1.02.840",)])
 (True, False)
 """
 

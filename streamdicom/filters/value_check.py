@@ -1,23 +1,22 @@
 """A check of elements by the data dictionary and by their VRs (PS3.5, PS3.6).
 
-Most elements cost one look-up, in a set of elements that were right before. For others a rule for each tag has the VR,
-the possible numbers of values, and right values. Everything else takes a closer look.
+Most elements cost one look-up, in the rules of the tags that were right before. Their values are collected by VR, and
+checked together after all events of a call. Everything else takes a closer look.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from itertools import filterfalse
-from operator import length_hint
+from collections.abc import Callable, Container, Iterator, Sequence
+from operator import itemgetter, length_hint
 from typing import Any, TypeAlias
 
 from streamdicom import _native
 from streamdicom._cache import BoundedCache
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.dicom import (
+    GROUP_RULES,
     NO_MAXIMUM,
     SPECIFIC_CHARACTER_SET,
-    VALUE_RULES,
     VRS,
     Definition,
     Fault,
@@ -56,18 +55,13 @@ OffsetOf: TypeAlias = Callable[[int], int]
 
 _MAX_REMEMBERED = 4  # values of an element whose verdict is kept
 _MAX_TEXT = 64  # characters of such a value
-_MAX_RIGHT = 256  # elements of each tag whose verdict is kept; more are as good as unique
-_MAX_FAMILIAR = 8 * 1024  # events that are known to be right, besides the events of one call
-_MANY = 32  # events whose hashes cost less than a closer look, even if they have all bytes of the call
+_MAX_RIGHT = 4096  # creators and character sets whose verdict is kept
 _MAX_RULES = 16 * 1024  # elements whose rule is kept
 _MAX_BLOCKS = 4096  # private blocks of a data set that are remembered
 
 
-_Rule: TypeAlias = tuple[str, "dict[Any, None] | tuple[()] | None", Container[int], Callable[[Any], bool]]
-"""The elements of a tag that need no closer look.
-
-It is their VR, values that were found right (None if any are, ``_NOTHING`` if none are kept), the possible numbers of
-values, and a function that returns True for other values that are right. A plain tuple is the fastest to unpack."""
+_Rule: TypeAlias = tuple[str, Container[int], Callable[[Any], object]]
+"""VR, possible numbers of values, and a function that takes the values, of an element that is right otherwise."""
 
 
 class _Rules(dict[int, _Rule]):
@@ -90,7 +84,6 @@ _Blocks: TypeAlias = dict[int, _Rules]
 _Open: TypeAlias = tuple[int, int, _Blocks]
 """The tag and the number of an open item, and the blocks of the data set around it."""
 
-_NOTHING: tuple[()] = ()
 _NO_RULES = _Rules()
 _NO_BLOCKS: _Blocks = {}  # of every item without private elements; never filled
 
@@ -123,7 +116,8 @@ class ValueCheck:
         self._rules = _Rules()
         self.engine_rules: Any = _native.functions.ElementRules() if _native.functions else None
         self._creators: BoundedCache[str, _Rules] = BoundedCache(_MAX_BLOCKS)
-        self._familiar: set[Event] = set()  # that are right, wherever they stand
+        self._groups: dict[str, list[Any]] = {vr: [] for vr in VRS}  # values of the call, by VR
+        self._right: BoundedCache[tuple[int, str, Any], None] = BoundedCache(_MAX_RIGHT)
         self._count = 0  # of rules
         self.datasets = 0
         self._reports = 0
@@ -146,8 +140,12 @@ class ValueCheck:
         self._events: Sequence[Event] = ()
         self._remaining: Iterator[Event] = iter(())
         self._offset_of: OffsetOf | None = None
+        self._found: list[tuple[int, Deviation]] = []  # by the index of the event
+        self._seen: set[int] = set()  # the indices of elements that had their closer look
+        for group in self._groups.values():
+            group.clear()
 
-    def check(self, events: Sequence[Event], offset_of: OffsetOf | None = None) -> None:  # noqa: C901 - innermost loop
+    def check(self, events: Sequence[Event], offset_of: OffsetOf | None = None) -> None:
         """Check the next events of the stream.
 
         Args:
@@ -156,31 +154,20 @@ class ValueCheck:
         """
         self._events, self._offset_of = events, offset_of
         self._remaining = remaining = iter(events)
-        rules, levels, blocks, familiar = self._rules, self._open, self._blocks, self._familiar
-        unfamiliar: Iterable[Event] = remaining
-        if len(events) >= _MANY:
-            if len(familiar) > _MAX_FAMILIAR:
-                familiar.clear()
-            unfamiliar = filterfalse(familiar.__contains__, remaining)
-        for kind, tag, vr, value in unfamiliar:
+        start = self._dataset, self._open.copy()
+        find, levels, blocks = self._rules.get, self._open, self._blocks
+        for kind, tag, vr, value in remaining:
             if kind == ELEMENT:
-                known = blocks.get(tag >> 8, _NO_RULES) if tag & 0x10000 else rules
-                rule = known.get(tag)
+                rule = find(tag)
+                if rule is None and tag & 0x10000:
+                    rule = blocks.get(tag >> 8, _NO_RULES).get(tag)
                 if rule is not None:
-                    rule_vr, right, counts, is_right = rule
-                    if vr == rule_vr:
-                        if right is None:
-                            if len(value) in counts:
-                                continue
-                        elif value in right:
-                            if known is rules:
-                                familiar.add((kind, tag, vr, value))
-                            continue
-                        elif len(value) in counts and is_right(value):
-                            if right is not _NOTHING and not _remember(right, value):
-                                known[tag] = vr, _NOTHING, counts, is_right
-                            continue
+                    rule_vr, counts, collect = rule
+                    if vr == rule_vr and len(value) in counts:
+                        collect(value)
+                        continue
                 self._blocks = blocks
+                self._seen.add(self._index())
                 self._element(tag, vr, value)
                 blocks = self._blocks
             elif kind == START_ITEM:
@@ -190,10 +177,8 @@ class ValueCheck:
                 blocks = levels.pop()[2]
             elif kind != END_SEQUENCE:
                 if kind == START_SEQUENCE:
-                    rule = (blocks.get(tag >> 8, _NO_RULES) if tag & 0x10000 else rules).get(tag)
+                    rule = (blocks.get(tag >> 8, _NO_RULES) if tag & 0x10000 else self._rules).get(tag)
                     if rule is not None and rule[0] == vr:
-                        if not tag & 0x10000:
-                            familiar.add((kind, tag, vr, value))
                         continue
                 self._blocks = blocks
                 self._other(kind, tag, vr, value)
@@ -201,7 +186,56 @@ class ValueCheck:
         self._blocks = blocks
         if self._parts is not None and self._parts.offset is None:
             self._parts.offset = self._offset()
+        self._check_values(*start)
         self._events, self._offset_of = (), None
+
+    # --- values ------------------------------------------------------------------------------------------------
+
+    def _check_values(self, dataset: int | None, opened: list[_Open]) -> None:
+        """Check the values that were collected, and report what the call has found."""
+        suspects = {vr for vr, group in self._groups.items() if group and not GROUP_RULES[vr](group)}
+        if suspects:
+            self._look_closer(suspects, dataset, opened)
+        for group in self._groups.values():
+            group.clear()
+        self._seen.clear()
+        if self._found:
+            found = sorted(self._found, key=itemgetter(0))
+            self._found.clear()
+            for _, deviation in found:
+                self._report_to(deviation)
+
+    def _look_closer(self, suspects: set[str], dataset: int | None, opened: list[_Open]) -> None:
+        """Check the elements of some VRs in the call one by one.
+
+        Args:
+            suspects: The VRs.
+            dataset: The index of the data set before the call.
+            opened: The open items before it.
+        """
+        after = self._dataset, self._open, self._parts
+        self._dataset, self._open, self._parts = dataset, opened, None
+        self._remaining = remaining = iter(self._events)
+        for index, (kind, tag, vr, value) in enumerate(remaining):
+            if kind == ELEMENT:
+                if vr in suspects and index not in self._seen:
+                    self._values(tag, vr, value, is_counted=True)
+            elif kind == START_ITEM:
+                opened.append((tag, value, _NO_BLOCKS))
+            elif kind == END_ITEM:
+                opened.pop()
+            elif kind == START_DATASET:
+                self._dataset = value
+                opened.clear()
+        self._dataset, self._open, self._parts = after
+
+    def _values(self, tag: int, vr: str, values: tuple[Any, ...], *, is_counted: bool) -> None:
+        """Check the values of an element; their number is possible or has been reported."""
+        if values and vr != "SQ":
+            faults = () if self._in_binary and vr not in _TEXT_VRS else value_faults(vr, values)
+            for fault in faults:
+                if is_counted or fault.code != "multiplicity":
+                    self._fault(tag, fault)
 
     # --- structure ---------------------------------------------------------------------------------------------
 
@@ -229,27 +263,19 @@ class ValueCheck:
         is_creator, is_character_set = is_private_creator(tag), tag == SPECIFIC_CHARACTER_SET
         if is_creator:
             self._reserve(tag, values)
-            if values in self._right(tag, vr):
-                return
+        is_kept = is_creator or is_character_set
+        if is_kept and (tag, vr, values) in self._right:
+            return
         before = self._reports
         if is_character_set:
             self._character_sets(tag, vr, values)
-        definition = self._definition(tag, vr)
-        is_counted = self._has_count(tag, definition, len(values))
-        if values and vr != "SQ":
-            faults = () if self._in_binary and vr not in _TEXT_VRS else value_faults(vr, values)
-            for fault in faults:
-                if is_counted or fault.code != "multiplicity":
-                    self._fault(tag, fault)
-        if (is_creator or is_character_set) and self._reports == before:
-            _remember(self._right(tag, vr), values)
+        is_counted = self._has_count(tag, self._definition(tag, vr), len(values))
+        self._values(tag, vr, values, is_counted=is_counted)
+        if is_kept and self._reports == before:
+            if len(values) <= _MAX_REMEMBERED and all(map(_is_short, values)):
+                self._right.remember((tag, vr, values), None)
             if is_character_set and vr == "CS" and not self._in_binary and self.engine_rules is not None:
                 self.engine_rules.learn_terms("\\".join([value or "" for value in values]))
-
-    def _right(self, tag: int, vr: str) -> dict[Any, None]:
-        """Return the values of a text element that were found right."""
-        rule = self._rules.get(tag)
-        return rule[1] if rule and rule[0] == vr and isinstance(rule[1], dict) else {}
 
     def _definition(self, tag: int, vr: str) -> Definition | None:
         """Return the definition of an element, after a check of its VR and its block."""
@@ -283,20 +309,17 @@ class ValueCheck:
         if self._count > _MAX_RULES:
             self._count = 1
             self._forget()
-        right: dict[Any, None] | None = None if self._in_binary and vr not in _TEXT_VRS else {}
-        counts: Container[int] = _ANY_COUNT
-        if is_private_creator(tag) or tag == SPECIFIC_CHARACTER_SET:
-            counts = ()  # values that were not found right need a closer look
-        elif rules is self._rules:
-            counts = _counts(definition)
-        rules[tag] = vr, right, counts, VALUE_RULES.get(vr, bool)
+        if not is_private_creator(tag) and tag != SPECIFIC_CHARACTER_SET:  # which need more than a check of values
+            counts = _counts(definition) if rules is self._rules else _ANY_COUNT
+            is_checked = vr in GROUP_RULES and (vr in _TEXT_VRS or not self._in_binary)
+            rules[tag] = vr, counts, self._groups[vr].append if is_checked else bool
         if self.engine_rules is not None:
             _, least, most, step = definition if rules is self._rules and definition else _ANY_NUMBER
             self.engine_rules.learn(rules.creator, tag, vr, least, most, step)
 
     def _forget(self) -> None:
         self._rules.clear()
-        self._familiar.clear()
+        self._right.clear()
         for others in self._creators.values():
             others.clear()
         if self.engine_rules is not None:
@@ -376,7 +399,7 @@ class ValueCheck:
         self._reports += 1
         items = [f"{format_tag(sequence)}[{item}]" for sequence, item, *_ in self._open]
         location = Location(self._offset(), self._dataset, ".".join([*items, format_tag(tag)]))
-        self._report_to(Deviation(code, DEVIATIONS[code].severity, location, message))
+        self._found.append((self._index(), Deviation(code, DEVIATIONS[code].severity, location, message)))
 
     def _index(self) -> int:
         """Return the index of the current event in the batch."""
@@ -431,15 +454,6 @@ def _counts(definition: Definition | None) -> Container[int]:
     if step > 1:
         return range(0, NO_MAXIMUM, step) if least == step else ()
     return range(0 if least == 1 else least, min(most + 1, NO_MAXIMUM))
-
-
-def _remember(right: Any, values: tuple[Any, ...]) -> bool:
-    """Keep right values that are worth their memory; return False if full."""
-    if len(right) >= _MAX_RIGHT:
-        return False
-    if len(values) <= _MAX_REMEMBERED and all(map(_is_short, values)):
-        right[values] = None
-    return True
 
 
 def _is_short(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamdicom.deviations import VALUE_CODES
-from streamdicom.dicom import VALUE_RULES, VRS, segment_faults, too_long, value_faults
+from streamdicom.dicom import GROUP_RULES, VALUE_RULES, VRS, Form, segment_faults, too_long, value_faults
 
 _RIGHT: dict[str, list[Any]] = {
     "AE": ["STORE_SCP", "a b", "0123456789abcdef"],
@@ -195,3 +196,44 @@ def test_faults_never_quote_values_and_have_known_codes(vr: str, values: list[st
     for code, message in value_faults(vr, tuple(values)):
         assert code in VALUE_CODES | {"integer-fraction", "inexact-number", "not-a-number", "out-of-range", "padding"}
         assert not any(value in message for value in values if len(value) > 4)
+
+
+_TEXTS = [
+    "",
+    "A",
+    "a",
+    "1",
+    "1.2",
+    "1.02",
+    "20240131",
+    "20230229",
+    "\n",
+    "A\n",
+    "\nA",
+    "x" * 17,
+    "x" * 65,
+    "9" * 13,
+    "é",
+    "\0",
+]
+
+
+@pytest.mark.parametrize("vr", sorted(GROUP_RULES))
+def test_group_follows_the_rules_if_each_of_its_values_does(vr: str) -> None:
+    form = VRS[vr].form
+    some: list[Any] = [0, 1, -1, 1.5, 70000, 2**33, 2**64, None]
+    if form in (Form.TEXT, Form.DECIMAL):
+        some = [*_TEXTS, None]
+    elif form is Form.PERSON_NAME:
+        some = [(text, "", other) for text in _TEXTS for other in ("", "A^B")] + [None]
+    elif form is Form.BINARY:
+        some = [b"", b"abc", b"abcdefgh"]
+    elif form is not Form.FLOAT:
+        some.remove(1.5)
+    values: list[tuple[Any, ...]] = [(one,) for one in some]
+    if form is not Form.BINARY:
+        values += [(), *pairwise(some)]
+    for one, other in product(values, values):
+        are_right = not value_faults(vr, one) and not value_faults(vr, other)
+        assert are_right or not GROUP_RULES[vr]([one, other])
+        assert not (VALUE_RULES[vr](one) and VALUE_RULES[vr](other)) or GROUP_RULES[vr]([one, other])

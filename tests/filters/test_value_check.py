@@ -242,7 +242,8 @@ def test_verdicts_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     for number in range(100):
         check.start()
         private = {f"000910{number:02X}": _element("LO", "a"), "00100020": _element("LO", str(number))}
-        check.check(_events({"00090010": _element("LO", "Acme"), **private}))
+        check.check(_events({"00090010": _element("LO", "Acme"), "00090011": _element("LO", str(number)), **private}))
         every = [rule for rules in (check._rules, *check._creators.values()) for rule in rules.values()]
         assert 0 < len(every) <= 10
-        assert all(len(right) <= 10 for _, right, *_ in every if right is not None)
+        assert len(check._right) <= 10
+        assert not any(check._groups.values())
