@@ -20,8 +20,9 @@ class ServerLimits:
         connections: Open connections. When one more arrives, the connection that has waited longest for a request is
             ended; if all have requests, the new one is answered 503. Each takes a file descriptor and about 20 KiB of
             memory. Precedents: 768 in nginx, 1024 in systemd's default for descriptors.
-        requests: Requests in progress; further ones are answered 503. Precedents: 150 in Apache, 100 threads in
-            Orthanc and dcm4chee.
+        requests: Requests in progress. When one more arrives, the request whose client has been silent longest, for two
+            seconds at least, is ended, with 408 if its body is missing; otherwise the new one is answered 503.
+            Precedents: 150 in Apache, 100 threads in Orthanc and dcm4chee.
         memory: Bytes for requests in progress, beside the process itself. A request is reckoned at 1 MiB,
             although most take less, and further ones are answered 503. So a machine with little memory needs no other
             bound. Precedents: none in Apache and nginx, where the product of workers and buffers is the bound.
@@ -32,7 +33,8 @@ class ServerLimits:
         body_timeout: Seconds to wait for the next bytes of a body, and for all of it beyond those for ``body_rate``.
             The answer is 408. Precedent: 60 in nginx.
         body_rate: Bytes of a body for which the server waits one more second. Precedent: 500 in Apache.
-        request_size: Bytes of a request body. The answer is 413.
+        request_size: Bytes of a request body, and of its instances, which JSON can make ten times as long at most. The
+            answer is 413.
         datasets: Data sets in a request; each takes about 1 KiB of memory, and becomes a file. The answer is 413.
         free_space: Bytes of the disk that stored instances leave free, and of that of temporary files of over 4 MiB, in
             which JSON waits and files are converted. The answer is 503.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse
@@ -16,7 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _log = logging.getLogger("streamdicom.access")
 
 _HEALTH = "/health"
+_QUIET = 2.0  # seconds of silence after which a client may lose its place to another
+_PROGRESS = 1024  # bytes of a body that end a silence
 _BUSY = PlainTextResponse("the server has too many requests; try again later\n", 503, {"Retry-After": "1"})
+_SLOW = PlainTextResponse("the server has too many requests, and this client was silent\n", 408)
 _WELL = PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
 _UNWELL = PlainTextResponse("the folder or its index cannot be read\n", 503, {"Cache-Control": "no-store"})
 
@@ -110,8 +115,60 @@ def _is_health(scope: Scope) -> bool:
     return path.removeprefix(scope.get("root_path", "")) == _HEALTH
 
 
+class _Running:
+    """A request in progress, and how long its client has been silent.
+
+    Attributes:
+        is_waiting: Whether the server waits for the client: for bytes of the body, or for reading the response.
+        quiet_since: The start of the silence.
+        is_read: Whether the body has arrived.
+        has_begun: Whether the response has begun.
+        is_ended: Whether the request has made room for another.
+    """
+
+    def __init__(self) -> None:
+        self.is_waiting = self.is_read = self.has_begun = self.is_ended = False
+        self.quiet_since = time.monotonic()
+        self._task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._left = _PROGRESS
+
+    async def receive(self, receive: Receive) -> Message:
+        """Receive a message, which is a part of the body or the departure of the client."""
+        self.is_waiting = not self.is_read
+        try:
+            message = await receive()
+        finally:
+            self.is_waiting = False
+        self.is_read = not message.get("more_body", False)
+        self._left -= len(message.get("body", b""))
+        if self._left <= 0:
+            self._left = _PROGRESS
+            self.quiet_since = time.monotonic()
+        return message
+
+    async def send(self, send: Send, message: Message) -> None:
+        """Send a message when the client has read the messages before."""
+        self.has_begun = True
+        self.is_waiting, self.quiet_since = True, time.monotonic()
+        try:
+            await send(message)
+        finally:
+            self.is_waiting = False
+
+    def end(self) -> None:
+        """End the request."""
+        self.is_ended = True
+        self._task.cancel()
+
+    def has_ended(self) -> bool:
+        """Receive a message: a part of the body, or the client's departure."""
+        return self.is_ended and not self._task.uncancel()
+
+
 class Bounded:
     """Middleware that takes a number of requests at once, and answers 503 to others.
+
+    If all places are taken, a request gets that of the client that has been silent longest, for two seconds at least.
 
     Args:
         app: The application.
@@ -120,28 +177,44 @@ class Bounded:
 
     def __init__(self, app: ASGIApp, requests: int) -> None:
         self._app = app
-        self._left = requests
+        self._most = requests
+        self._running: dict[_Running, None] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 503 (ASGI)."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if not self._left:
+        if not self._has_room():
             await _BUSY(scope, receive, send)
             return
-        self._left -= 1
-        is_held = True
+        running = _Running()
+        self._running[running] = None
 
         async def answer(message: Message) -> None:
-            nonlocal is_held
-            await send(message)
+            await running.send(send, message)
             # The client may send its next request before the application returns.
-            if is_held and message["type"] == "http.response.body" and not message.get("more_body", False):
-                is_held = False
-                self._left += 1
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                self._running.pop(running, None)
 
         try:
-            await self._app(scope, receive, answer)
+            await self._app(scope, partial(running.receive, receive), answer)
+        except asyncio.CancelledError:
+            if not running.has_ended():
+                raise
         finally:
-            self._left += is_held
+            self._running.pop(running, None)
+        if running.is_ended and not running.has_begun:
+            await _SLOW(scope, receive, send)
+
+    def _has_room(self) -> bool:
+        if len(self._running) < self._most:
+            return True
+        latest = time.monotonic() - _QUIET
+        quiet = [running for running in self._running if running.is_waiting and running.quiet_since <= latest]
+        if not quiet:
+            return False
+        longest = min(quiet, key=lambda running: running.quiet_since)
+        del self._running[longest]
+        longest.end()
+        return True

@@ -17,12 +17,16 @@ class Space:
     Args:
         kept: Bytes that stay free.
         folder: A folder of the disk; by default that of temporary files.
+
+    Attributes:
+        taken: Bytes that were written.
     """
 
     def __init__(self, kept: int, folder: str | os.PathLike[str] | None = None) -> None:
         self._kept = kept
         self._folder = folder or gettempdir()
         self._unchecked = 0
+        self.taken = 0
 
     def take(self, size: int) -> None:
         """Note bytes that are written next.
@@ -30,6 +34,7 @@ class Space:
         Raises:
             OSError: The disk has no more space.
         """
+        self.taken += size
         self._unchecked += size
         if self._unchecked >= _CHECKED:
             self.check()

@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streamdicom.server import Catalog, ServerLimits, server_app, space
+from streamdicom.server import Catalog, ServerLimits, operations, server_app, space
 from streamdicom.server.operations import Bounded
 from tests.server import corpus
 
@@ -254,6 +254,67 @@ def test_answered_request_makes_room_before_its_task_ends() -> None:
 
     tasks: list[asyncio.Task[None]] = []
     assert asyncio.run(run()) == [200, 200, 200]
+
+
+def test_request_gets_the_place_of_a_silent_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that sends no body, or does not read; not a request that works."""
+    now = 0.0
+    monkeypatch.setattr(operations, "time", SimpleNamespace(monotonic=lambda: now))
+    never = asyncio.Event()
+    statuses: dict[str, list[int]] = {}
+    cleaned: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["kind"]
+        try:
+            if kind == "works":
+                await never.wait()
+            while kind == "sends" and (await receive()).get("more_body"):
+                pass
+            await PlainTextResponse("ok")(scope, receive, send)
+        finally:
+            cleaned.append(kind)
+
+    app = Bounded(application, requests=3)
+
+    def start(kind: str) -> asyncio.Task[None]:
+        async def receive() -> Message:
+            return await never.wait() and {}  # type: ignore[return-value]
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.setdefault(kind, []).append(message["status"])
+            elif kind == "reads":
+                await never.wait()
+
+        return asyncio.create_task(app({"type": "http", "kind": kind}, receive, send))
+
+    async def run() -> None:
+        nonlocal now
+        tasks = []
+        for kind in ("works", "sends", "reads"):
+            tasks.append(start(kind))
+            await asyncio.sleep(0.01)
+            now += 0.5
+        await start("early")
+        assert statuses == {"reads": [200], "early": [503]}
+        now += 1.1  # 2.1 seconds after "sends", and 1.6 after "reads"
+        await start("second")
+        await asyncio.sleep(0.01)
+        assert sorted(cleaned) == ["second", "sends"]
+        tasks.append(start("sends"))  # takes the place that is free again
+        await asyncio.sleep(0.01)
+        now += 0.5
+        await start("third")
+        await asyncio.sleep(0.01)
+        assert sorted(cleaned) == ["reads", "second", "sends", "third"]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(run())
+    assert statuses["sends"][0] == 408
+    assert statuses["second"] == statuses["third"] == [200]
 
 
 async def _no_body() -> Message:

@@ -125,6 +125,29 @@ def test_compressed_pixel_data_beside_json_has_its_transfer_syntax(client: TestC
     assert next(generate_frames(stored.PixelData, number_of_frames=1)) == frame
 
 
+def test_data_sets_that_share_a_long_part_do_not_fill_the_disk(client: TestClient, tmp_path: Path) -> None:
+    value = os.urandom(100_000)
+
+    def post(count: int) -> Any:
+        found = _instances(count)
+        for ds in found:
+            ds["7FE00010"] = {"vr": "OW", "BulkDataURI": "shared"}
+        body = b"--x\r\nContent-Type: application/dicom+json\r\n\r\n" + json.dumps(found).encode()
+        body += b"\r\n--x\r\nContent-Location: shared\r\n\r\n" + value + b"\r\n--x--"
+        return client.post(
+            "/studies",
+            content=body,
+            headers={"Content-Type": 'multipart/related; type="application/dicom+json"; boundary=x'},
+        )
+
+    assert post(3).status_code == 200
+    assert {dcmread(path).PixelData for path in tmp_path.rglob("*.dcm")} == {value}
+    refused = post(100)
+    assert (refused.status_code, "the instances have more than" in refused.text) == (413, True)
+    assert len(list(tmp_path.rglob("*.dcm"))) == 3
+    assert [path.name for path in (tmp_path / ".streamdicom").iterdir() if path.is_dir()] == []
+
+
 # --- searches --------------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -56,6 +56,7 @@ except ModuleNotFoundError:  # Windows
 _PREFIX = "incoming-"
 _PARTIAL, _COMPLETE = ".partial", ".complete"  # suffixes
 _DAY = 24 * 60 * 60  # seconds
+_MAX_GROWTH = 10  # bytes of instances for a byte of JSON or XML
 _HELD = 64 * 1024  # bytes of a file in memory until it is complete
 
 _TAGS = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
@@ -99,9 +100,9 @@ class _Draft:
     So a part that is no instance costs no access to the disk.
     """
 
-    def __init__(self, path: Path, space: Space) -> None:
+    def __init__(self, path: Path, take: Callable[[int], None]) -> None:
         self._path = path
-        self._space = space
+        self._take = take
         self._held = BytesIO()
         self._file: BinaryIO | None = None
 
@@ -109,9 +110,10 @@ class _Draft:
         """Append bytes.
 
         Raises:
+            LimitError: The request has no more bytes.
             OSError: The disk has no more space, or cannot be written.
         """
-        self._space.take(len(data))
+        self._take(len(data))
         if self._file is None and self._held.tell() + len(data) > _HELD:
             self._file = self._opened()
         return (self._file or self._held).write(data)
@@ -187,7 +189,7 @@ class Inbox:
         number = len(self._outcomes)
         if number >= self._max_count:
             raise LimitError(f"the request has more than {self._max_count} instances", "multipart_parts")
-        self._draft = _Draft(self._path(number, _PARTIAL), self._space)
+        self._draft = _Draft(self._path(number, _PARTIAL), self._take)
         self._outcomes.append(Outcome())
 
     def append(self, data: bytes) -> None:
@@ -198,10 +200,13 @@ class Inbox:
             OSError: The bytes cannot be written.
         """
         assert self._draft
-        self._left -= len(data)
+        self._draft.write(data)
+
+    def _take(self, size: int) -> None:
+        self._left -= size
         if self._left < 0:
             raise LimitError(f"the instances have more than {self._limit} bytes", "spooled_size")
-        self._draft.write(data)
+        self._space.take(size)
 
     def end(self) -> None:
         """End the file, which is kept if it is an instance of the study."""
@@ -214,8 +219,13 @@ class Inbox:
         else:
             self._draft.complete()  # before the response confirms it
 
-    def add(self, events: Iterable[Event]) -> None:
+    def add(self, events: Iterable[Event], received: int) -> None:
         """Add each data set in a stream of events as a DICOM file.
+
+        Args:
+            events: The events.
+            received: The bytes of the body, which bound the instances, because any number of data sets may
+                refer to one part.
 
         Raises:
             InputError: The stream is invalid.
@@ -223,6 +233,7 @@ class Inbox:
             OSError: A file cannot be written.
         """
         count = 0
+        self._left = self._limit = min(self._limit, _MAX_GROWTH * received + _HELD)
 
         def number(event: Event) -> int:
             nonlocal count

@@ -66,7 +66,7 @@ async def store_instances(
             options = ReadOptions(limits=limits, spool_threshold=_SPOOL_THRESHOLD)
             space = Space(bounds.free_space)
             async with request_events(request, options=options, patience=patience, on_bytes=space.take) as events:
-                await run_in_threadpool(inbox.add, events)
+                await run_in_threadpool(inbox.add, events, space.taken)
         outcomes = await run_in_threadpool(inbox.store)
     finally:
         await run_in_threadpool(inbox.close)
