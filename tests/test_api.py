@@ -35,6 +35,7 @@ from streamdicom import (
 )
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy
 from streamdicom.formats import FormatName
+from tests.support.each import each
 
 _ONE = b'{"00100020":{"vr":"LO","Value":["1"]}}'
 _TWO = b'{"00100020":{"vr":"LO","Value":["2"]}}'
@@ -195,7 +196,7 @@ def test_parser_raises_at_once_or_at_the_next_call() -> None:
         DatasetParser().feed(b"[}")
 
 
-@pytest.mark.parametrize("end", range(len(b"[" + _ONE + b"]")))
+@each("end", range(len(b"[" + _ONE + b"]")))
 def test_truncated_stream_raises_truncated_error(end: int) -> None:
     text = b"[" + _ONE + b"]"
     with pytest.raises(TruncatedError) as caught:

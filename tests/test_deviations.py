@@ -12,6 +12,7 @@ import pytest
 
 import streamdicom
 from streamdicom import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Location, ReadOptions, Severity
+from tests.support.each import each
 
 _SCALAR = b'{"00100020": {"vr": "LO", "Value": "17"}}'
 
@@ -31,7 +32,7 @@ def test_log_has_a_repr() -> None:
     assert repr(log) == "<DeviationLog scalar-value: 2, null-value: 1>"
 
 
-@pytest.mark.parametrize("code", sorted(DEVIATIONS.keys() - {"converter-failed"}))  # about a converter, not a form
+@each("code", sorted(DEVIATIONS.keys() - {"converter-failed"}))  # about a converter, not a form
 def test_deviation_has_a_clause_and_an_example(code: str) -> None:
     assert re.search(r"PS3\.\d|RFC \d|CP-\d|XML 1\.0", DEVIATIONS[code].meaning)
     assert DEVIATIONS[code].example

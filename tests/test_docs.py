@@ -21,6 +21,7 @@ import streamdicom
 from streamdicom import BulkDataPolicy, ReadOptions, WriteOptions
 from streamdicom.cli import COMMANDS
 from streamdicom.cli.parsers import command_parser, parse_arguments
+from tests.support.each import each
 from tests.web.client.server import serving
 
 _ROOT = Path(__file__).parent.parent
@@ -154,7 +155,7 @@ def _commands() -> Iterator[object]:
                         yield pytest.param(re.split(r" [|>&] ?", line)[0], id=line)
 
 
-@pytest.mark.parametrize("line", [*_commands()])
+@each("line", [*_commands()])
 def test_arguments_of_command_are_right(line: str) -> None:
     _, name, *arguments = shlex.split(line, comments=True)
     parse_arguments(command_parser(COMMANDS[name]), arguments)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from streamdicom.limits import Limits
+from tests.support.each import each
 
 DEFAULTS = {
     "depth": 256,
@@ -36,8 +37,8 @@ def test_smallest_values(name: str) -> None:
         Limits(**{name: smallest - 1})
 
 
-@pytest.mark.parametrize("name", DEFAULTS)
-@pytest.mark.parametrize("value", [-1, None, True, 64.0, "64", float("inf")], ids=repr)
+@each("name", DEFAULTS)
+@each("value", [-1, None, True, 64.0, "64", float("inf")], ids=repr)
 def test_limits_are_positive_integers(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"Limits\.{name} must be at least"):
         Limits(**{name: value})

@@ -10,6 +10,7 @@ import pytest
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.patterns import DatasetConditions, parse_pattern_step, selection
+from tests.support.each import each
 
 _NAME, _ID, _SEQUENCE, _PRIVATE = 0x00100010, 0x00100020, 0x00081140, 0x00091001
 _PIXEL_DATA, _SYNTAX = 0x7FE00010, 0x00020010
@@ -31,12 +32,12 @@ def test_digits_may_be_lower_case() -> None:
     assert parse_pattern_step("60XX3000") == parse_pattern_step("60xx3000")
 
 
-@pytest.mark.parametrize(
+@each(
     "pattern",
     ["", "x", "patientname", "0010001", "001000100", "0010.", ".0010", "**", "00081140.**", "a.b", "OX", -1, 1 << 32],
 )
-@pytest.mark.parametrize("name", ["include", "exclude"])
-@pytest.mark.parametrize("options", [ReadOptions, WriteOptions])
+@each("name", ["include", "exclude"])
+@each("options", [ReadOptions, WriteOptions])
 def test_message_names_the_invalid_pattern(pattern: str | int, name: str, options: Any) -> None:
     with pytest.raises(ValueError, match=r"tag|names no element") as caught:
         options(**{name: [pattern]})

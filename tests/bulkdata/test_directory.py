@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from streamdicom.bulkdata import DirectoryStore, FsspecStore
 from streamdicom.errors import BulkDataError, OutputError
 from tests.bulkdata.common import HOSTILE_URIS, INFO, SECRET, content, files
+from tests.support.each import each
 
 
 def by_content(*values: bytes) -> set[str]:
@@ -181,7 +182,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("uri", HOSTILE_URIS)
+@each("uri", HOSTILE_URIS)
 def test_unsafe_uri_is_refused(folder: Path, uri: str) -> None:
     uri = uri.replace("{place}", str(folder))
     for store in (DirectoryStore(folder / "root"), FsspecStore(LocalFileSystem(), str(folder / "root"))):

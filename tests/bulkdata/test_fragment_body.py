@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from streamdicom.bulkdata.fragment_body import read_fragments, write_fragments
 from streamdicom.errors import BulkDataError
+from tests.support.each import each
 
 LINE = b"\r\n"
 
@@ -80,8 +81,8 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("data", WRONG.values(), ids=WRONG.keys())
-@pytest.mark.parametrize("segment", [1, 7, 10000])
+@each("data", WRONG.values(), ids=WRONG.keys())
+@each("segment", [1, 7, 10000])
 def test_malformed_body_is_an_error(data: bytes, segment: int) -> None:
     with pytest.raises(BulkDataError) as caught:
         parts(data, segment)

@@ -8,9 +8,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 from streamdicom.bulkdata import FsspecStore
 from streamdicom.errors import BulkDataError
 from tests.bulkdata.common import HOSTILE_URIS, SECRET, content
+from tests.support.each import each
 
 
-@pytest.mark.parametrize("uri", [uri for uri in HOSTILE_URIS if "{place}" not in uri])
+@each("uri", [uri for uri in HOSTILE_URIS if "{place}" not in uri])
 def test_unsafe_uri_is_refused(uri: str) -> None:
     system = MemoryFileSystem()
     for path in ("/top/root/entry", "/top/root/.hidden", "/top/secret", "/top/root/inner/x", "/etc/passwd"):

@@ -6,6 +6,7 @@ import pytest
 
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy
 from streamdicom.dicom import VRS
+from tests.support.each import each
 
 BULK_VRS = {"DS", "FL", "FD", "IS", "LT", "OB", "OD", "OF", "OL", "OV", "OW", "SL", "SS", "ST", "SV", "UC", "UL", "UN"}
 BULK_VRS |= {"US", "UT", "UV"}  # PS3.18 F.2.2
@@ -13,15 +14,15 @@ BINARY = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
 TAG = 0x00091001
 
 
-@pytest.mark.parametrize("vr", sorted(VRS))
+@each("vr", sorted(VRS))
 def test_only_binary_values_are_stored_by_size(vr: str) -> None:
     policy = BulkDataPolicy(threshold=10)
     assert policy.action(TAG, vr, 10) is BulkDataAction.INLINE
     assert policy.action(TAG, vr, 11) is (BulkDataAction.STORE if vr in BINARY else BulkDataAction.INLINE)
 
 
-@pytest.mark.parametrize("vr", sorted(VRS))
-@pytest.mark.parametrize("action", BulkDataAction)
+@each("vr", sorted(VRS))
+@each("action", BulkDataAction)
 def test_tag_has_priority_over_vr_and_vr_over_size(vr: str, action: BulkDataAction) -> None:
     by_vr = dict.fromkeys(BULK_VRS, action)
     expected = action if vr in BULK_VRS else BulkDataAction.INLINE

@@ -15,6 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from streamdicom.bulkdata import BulkDataStore, DirectoryStore, FsspecStore
 from streamdicom.errors import OutputError
 from tests.bulkdata.common import INFO, content, files
+from tests.support.each import each
 
 
 def _memory(root: Path, **options: Any) -> FsspecStore:
@@ -36,8 +37,8 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., BulkDa
     return lambda **options: STORES[request.param](tmp_path, **options)
 
 
-@pytest.mark.parametrize("prefix", ["", "bulk/", "https://host/studies/1/bulk/", "file:///mnt/"])
-@pytest.mark.parametrize("segments", [[], [b""], [b"a"], [b"abc", b"", b"def"], [bytes(100_000)] * 3])
+@each("prefix", ["", "bulk/", "https://host/studies/1/bulk/", "file:///mnt/"])
+@each("segments", [[], [b""], [b"a"], [b"abc", b"", b"def"], [bytes(100_000)] * 3])
 def test_stored_value_is_read_back(make: Callable[..., BulkDataStore], prefix: str, segments: list[bytes]) -> None:
     store = make(uri_prefix=prefix)
     uri = store.put(iter(segments), INFO)

@@ -12,6 +12,7 @@ from streamdicom.events import Event, EventType
 from streamdicom.formats.json import JsonParser, JsonWriter
 from streamdicom.jsontext import JsonEmitter
 from streamdicom.options import ReadOptions
+from tests.support.each import each
 
 TAG = 0x00091001
 E_ACUTE = "\u00e9"
@@ -330,25 +331,25 @@ def shown(events: list[Event]) -> list[tuple[str, int, str, str]]:
     return [(EventType(kind).name, tag, vr, repr(value)) for kind, tag, vr, value in events]
 
 
-@pytest.mark.parametrize("size", [1, 1000], ids=["byte by byte", "whole"])
-@pytest.mark.parametrize(("text", "events"), vectors([*CANONICAL, *ACCEPTED]))
+@each("size", [1, 1000], ids=["byte by byte", "whole"])
+@each(("text", "events"), vectors([*CANONICAL, *ACCEPTED]))
 def test_conforming_text_is_parsed(text: bytes, events: list[Event], size: int) -> None:
     assert shown(read(text, size)) == shown(events)
 
 
-@pytest.mark.parametrize("size", [1, 1000], ids=["byte by byte", "whole"])
-@pytest.mark.parametrize("text", vectors(REFUSED))
+@each("size", [1, 1000], ids=["byte by byte", "whole"])
+@each("text", vectors(REFUSED))
 def test_other_text_is_refused(text: bytes, size: int) -> None:
     with pytest.raises(InputError):
         read(text, size)
 
 
-@pytest.mark.parametrize(("text", "events"), vectors([*CANONICAL, *WRITTEN]))
+@each(("text", "events"), vectors([*CANONICAL, *WRITTEN]))
 def test_written_text_conforms(text: bytes, events: list[Event]) -> None:
     assert write(events, array=text.startswith(b"[")) == text
 
 
-@pytest.mark.parametrize("events", vectors(UNWRITABLE))
+@each("events", vectors(UNWRITABLE))
 def test_events_without_conforming_text_are_refused(events: list[Event]) -> None:
     with pytest.raises(OutputError):
         write(events, array=False)

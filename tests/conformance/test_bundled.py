@@ -14,6 +14,7 @@ from pydicom.errors import InvalidDicomError
 
 import streamdicom
 from streamdicom import WriteOptions
+from tests.support.each import each
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # many test files have defects on purpose
 
@@ -38,7 +39,7 @@ def test_files_are_found() -> None:
     assert sum(path.suffix == ".dcm" for path in _FILES) > 80
 
 
-@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
+@each("path", _FILES, ids=lambda path: path.name)
 def test_file_makes_the_round_trip(path: Path) -> None:
     text = streamdicom.dumps(_read(path), options=WriteOptions(file_meta=True))
     json.loads(text)
@@ -50,7 +51,7 @@ def test_file_makes_the_round_trip(path: Path) -> None:
     assert {element.tag: element for element in loaded.file_meta} == meta
 
 
-@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
+@each("path", _FILES, ids=lambda path: path.name)
 def test_json_of_pydicom_is_read_as_by_pydicom(path: Path) -> None:
     if path.name in _NOT_WRITTEN_BY_PYDICOM:
         pytest.skip("pydicom cannot write it")

@@ -33,6 +33,7 @@ from streamdicom.dicom.vr import VRS
 from streamdicom.filters.bulk_data import store_bulk_data
 from streamdicom.filters.sort import sort_elements
 from tests.conformance.bundled import differences, files
+from tests.support.each import each
 from tests.support.stores import MemoryStore
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # many test files have defects on purpose
@@ -40,7 +41,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # many test files have defect
 _SCHEMA = Path(__file__).with_name("native_dicom_model.rng")
 _FILE_META = WriteOptions(file_meta=True)
 _with_dcmtk = pytest.mark.skipif(not shutil.which("dcm2xml"), reason="dcm2xml is not installed (Debian package dcmtk)")
-_each_file = pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+_each_file = each("path", files(), ids=lambda path: path.name)
 
 
 def _events(path: Path) -> list[Event]:

@@ -16,6 +16,7 @@ import pytest
 import streamdicom
 from streamdicom import DeviationLog, InputError, ReadOptions
 from tests.conformance.bundled import differences, files, read
+from tests.support.each import each
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # many test files have defects on purpose
 
@@ -50,7 +51,7 @@ def test_file_is_read_from_json_as_by_pydicom(path: Path) -> None:
     assert list(differences(loaded, read(path))) == []
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+@each("path", files(), ids=lambda path: path.name)
 def test_exactly_the_deviations_are_reported(path: Path) -> None:
     text, log = _text(path), DeviationLog()
     events = list(streamdicom.iter_events(text.encode(), options=ReadOptions(on_deviation=log)))

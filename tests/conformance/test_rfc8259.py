@@ -11,6 +11,7 @@ import pytest
 
 from streamdicom.errors import InputError, JsonSyntaxError, TruncatedError
 from streamdicom.jsontext import JsonTokenizer, Token, TokenType
+from tests.support.each import each
 
 ACCEPTED, MALFORMED, TRUNCATED = None, JsonSyntaxError, TruncatedError
 
@@ -379,7 +380,7 @@ def test_ids_are_unique() -> None:
     assert len(set(ids)) == len(ids)
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "expected"),
     [pytest.param(data, expected, id=f"{section} {name}") for name, section, data, expected in VECTORS],
 )
@@ -476,7 +477,7 @@ def test_escape_is_decoded(letter: str, character: str) -> None:
     assert value_of(JsonTokenizer().read([f'"\\{letter}"'.encode()])) == character
 
 
-@pytest.mark.parametrize("code", range(0x20))
+@each("code", range(0x20))
 def test_control_character(code: int) -> None:
     assert check(b'["a' + bytes([code]) + b'b"]', MALFORMED) == ""
     assert check(b'{"' + bytes([code]) + b'":1}', MALFORMED) == ""

@@ -21,6 +21,7 @@ from tests.conformance.bundled import files
 from tests.formats.json.reading import MARK
 from tests.formats.json.test_deviation_policy import FORMS
 from tests.formats.xml.reading import NAMESPACE
+from tests.support.each import each
 from tests.support.roads import elements, read
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # many test files have defects on purpose
@@ -60,7 +61,7 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(one)
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+@each("path", files(), ids=lambda path: path.name)
 def test_file_has_the_same_events_through_xml(path: Path) -> None:
     try:
         events = list(sort_elements(read(path.read_bytes()).events))
@@ -82,7 +83,7 @@ _DOCUMENTS = {f"form-{number}": form.text.replace(MARK, "") for number, form in 
 _DOCUMENTS |= {code: row.example for code, row in DEVIATIONS.items() if row.example.startswith(("{", "["))}
 
 
-@pytest.mark.parametrize("name", _DOCUMENTS)
+@each("name", _DOCUMENTS)
 def test_json_is_the_same_after_xml(name: str) -> None:
     try:
         events = list(sort_elements(read(_DOCUMENTS[name].encode()).events))
@@ -148,8 +149,8 @@ def test_text_has_the_same_values_and_deviations_in_json_and_xml(vr: str) -> Non
         assert codes[1] == codes[0], texts
 
 
-@pytest.mark.parametrize("vr", sorted(VRS))
-@pytest.mark.parametrize("text", ["AAE=", "AAE", "_-8=", "A AE=", "A", "!", "AAEC", ""])
+@each("vr", sorted(VRS))
+@each("text", ["AAE=", "AAE", "_-8=", "A AE=", "A", "!", "AAEC", ""])
 def test_base64_has_the_same_bytes_and_deviations_in_json_and_xml(vr: str, text: str) -> None:
     attribute = f'<DicomAttribute tag="00091001" vr="{vr}"><InlineBinary>{text}</InlineBinary></DicomAttribute>'
     from_json = read(f'{{"00091001":{{"vr":"{vr}","InlineBinary":"{text}"}}}}'.encode())
@@ -159,8 +160,8 @@ def test_base64_has_the_same_bytes_and_deviations_in_json_and_xml(vr: str, text:
     assert from_xml.deviations == [found for found in from_json.deviations if found[0] != in_lines]
 
 
-@pytest.mark.parametrize("vr", sorted(VRS))
-@pytest.mark.parametrize("uri", ["http://host/a?b=1&c", "urn:uuid:1", "x y", ""])
+@each("vr", sorted(VRS))
+@each("uri", ["http://host/a?b=1&c", "urn:uuid:1", "x y", ""])
 def test_reference_is_the_same_in_json_and_xml(vr: str, uri: str) -> None:
     attribute = f'<DicomAttribute tag="00091001" vr="{vr}"><BulkData uri="{escape(uri)}"/></DicomAttribute>'
     from_json = read(f'{{"00091001":{{"vr":"{vr}","BulkDataURI":"{uri}"}}}}'.encode())
@@ -275,8 +276,8 @@ _STRUCTURES = [
 ]
 
 
-@pytest.mark.parametrize(("members", "attributes"), _STRUCTURES, ids=range(len(_STRUCTURES)))
-@pytest.mark.parametrize("on_error", ["skip", "keep"])
+@each(("members", "attributes"), _STRUCTURES, ids=range(len(_STRUCTURES)))
+@each("on_error", ["skip", "keep"])
 def test_structure_is_the_same_in_json_and_xml(members: str, attributes: str, on_error: str) -> None:
     if 'vr="LO"><Item' in attributes and on_error == "keep":
         pytest.skip("items of another VR are not kept in XML")

@@ -32,6 +32,7 @@ from streamdicom import (
     WriteOptions,
 )
 from streamdicom.datasets import DatasetBuilder
+from tests.support.each import each
 
 _PRIVATE = "00091001"
 
@@ -41,7 +42,7 @@ def _loads(vr: str, *values: Any) -> DataElement:
     return streamdicom.loads(text)[int(_PRIVATE, 16)]
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "values"),
     [
         ("AE", ["PACS"]),
@@ -84,7 +85,7 @@ def test_element_equals_from_json(vr: str, values: list[Any]) -> None:
     assert ours == theirs
 
 
-@pytest.mark.parametrize("vr", ["LO", "DA", "PN", "UI", "DS", "IS", "US", "FD", "OB", "AT", "SQ", "UN"])
+@each("vr", ["LO", "DA", "PN", "UI", "DS", "IS", "US", "FD", "OB", "AT", "SQ", "UN"])
 def test_empty_element_equals_from_json(vr: str) -> None:
     text = f'{{"{_PRIVATE}": {{"vr": "{vr}"}}}}'
     assert streamdicom.loads(text) == Dataset.from_json(text)
@@ -159,8 +160,8 @@ def test_padded_date_is_converted_on_access(monkeypatch: pytest.MonkeyPatch) -> 
     assert json.loads(streamdicom.dumps(dataset)) == {"00080020": {"vr": "DA", "Value": ["20240229"]}}
 
 
-@pytest.mark.parametrize("vr", ["LT", "ST", "UR", "UT"])
-@pytest.mark.parametrize("text", ["http://a\\b", "http://a\\b ", "http://é\\b", "\\"])
+@each("vr", ["LT", "ST", "UR", "UT"])
+@each("text", ["http://a\\b", "http://a\\b ", "http://é\\b", "\\"])
 def test_backslash_in_single_value_vr_is_kept(vr: str, text: str) -> None:  # PS3.5 6.2
     dataset = streamdicom.loads(json.dumps({_PRIVATE: {"vr": vr, "Value": [text]}}))
     assert dataset[int(_PRIVATE, 16)].value == text
@@ -180,7 +181,7 @@ def _unknown(tag: str, data: bytes) -> str:
 
 
 # An element of the dictionary for each VR of text.
-@pytest.mark.parametrize(
+@each(
     "tag",
     [
         "00080054",
@@ -202,7 +203,7 @@ def _unknown(tag: str, data: bytes) -> str:
         "0040A160",
     ],
 )
-@pytest.mark.parametrize("data", [b"123", b"1", b"1 2", b"1\\2"])
+@each("data", [b"123", b"1", b"1 2", b"1\\2"])
 @pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")
 def test_odd_un_text_gets_dictionary_vr(tag: str, data: bytes) -> None:
     text = _unknown(tag, data)
@@ -250,7 +251,7 @@ def test_un_reference_accepts_value_of_dictionary_vr(value: Any, member: Any) ->
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         _unknown("00280010", b"f?\x99"),

@@ -42,6 +42,7 @@ from streamdicom.datasets import DatasetBuilder, walk
 from streamdicom.events import Event
 from streamdicom.filters.bulk_data import load_bulk_data, store_bulk_data
 from streamdicom.io.spool import LazyValue, SpooledValue
+from tests.support.each import each
 from tests.support.stores import MemoryStore, joined
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # from pydicom, about odd files
@@ -92,9 +93,9 @@ def test_encapsulated_files_are_found() -> None:
     assert len(ENCAPSULATED) > 15
 
 
-@pytest.mark.parametrize("path", ENCAPSULATED, ids=lambda path: path.name)
-@pytest.mark.parametrize("converted", [False, True])
-@pytest.mark.parametrize("buffered", [False, True])
+@each("path", ENCAPSULATED, ids=lambda path: path.name)
+@each("converted", [False, True])
+@each("buffered", [False, True])
 def test_fragments_of_file_are_walked(path: Path, converted: bool, buffered: bool) -> None:
     dataset, expected = dcmread(path), dcmread(path)
     if not expected["PixelData"].is_undefined_length:
@@ -116,8 +117,8 @@ def test_fragments_of_file_are_walked(path: Path, converted: bool, buffered: boo
     assert base64.b64decode(json.loads(text)["7FE00010"]["InlineBinary"]) == expected.PixelData
 
 
-@pytest.mark.parametrize("path", ENCAPSULATED, ids=lambda path: path.name)
-@pytest.mark.parametrize("threshold", [100, 2**30])
+@each("path", ENCAPSULATED, ids=lambda path: path.name)
+@each("threshold", [100, 2**30])
 def test_encapsulated_file_round_trips_through_json(path: Path, threshold: int) -> None:
     source = dcmread(path)
     text = streamdicom.dumps(source, options=WriteOptions(file_meta=True))
@@ -143,8 +144,8 @@ NO_ITEMS = {
 }
 
 
-@pytest.mark.parametrize("data", NO_ITEMS.values(), ids=NO_ITEMS.keys())
-@pytest.mark.parametrize("buffered", [False, True])
+@each("data", NO_ITEMS.values(), ids=NO_ITEMS.keys())
+@each("buffered", [False, True])
 def test_value_without_items_is_not_encapsulated(data: bytes, buffered: bool) -> None:
     out = events(undefined(io.BytesIO(data) if buffered else data))
     assert EventType.START_FRAGMENTS not in [kind for kind, *_ in out]
@@ -178,7 +179,7 @@ def test_element_without_fragments_is_empty() -> None:
     assert not read[PIXELS].is_undefined_length
 
 
-@pytest.mark.parametrize(
+@each(
     ("syntax", "value", "expected"),
     [
         (JPEG2000, encapsulate([b"ab"]), True),
@@ -191,7 +192,7 @@ def test_element_without_fragments_is_empty() -> None:
         ("no uid", encapsulate([b"ab"]), False),
     ],
 )
-@pytest.mark.parametrize("threshold", [0, 10**6])
+@each("threshold", [0, 10**6])
 def test_transfer_syntax_decides_encapsulation(syntax: str, value: bytes, expected: bool, threshold: int) -> None:
     """InlineBinary does not say whether a value is encapsulated."""
     document = {
@@ -347,8 +348,8 @@ def test_uri_handler_is_called_as_in_pydicom(arguments: int, vr: str, value: Any
     assert loaded[0x00091001].value == expected[0x00091001].value
 
 
-@pytest.mark.parametrize("data", [b"", b"1", b"1 2 ", b"1\\2"])
-@pytest.mark.parametrize("tag", [0x00091001, 0x00100020, 0x00200013])
+@each("data", [b"", b"1", b"1 2 ", b"1\\2"])
+@each("tag", [0x00091001, 0x00100020, 0x00200013])
 def test_un_bytes_from_handler_get_dictionary_vr(tag: int, data: bytes) -> None:
     text = json.dumps(reference("uri", "UN", tag))
     loaded = streamdicom.loads(text, options=ReadOptions(bulk_data_uri_handler=lambda uri: data))
@@ -363,9 +364,9 @@ def test_rejected_value_of_handler_raises_with_location() -> None:
     assert caught.value.location.tag_path == "7FE00010"
 
 
-@pytest.mark.parametrize("vr", [*BUFFERED, "UN", "UT", "US"])
-@pytest.mark.parametrize("threshold", [0, 3, 4, 100, 1023, 1024])
-@pytest.mark.parametrize("length", [0, 1, 74, 75, 76, 768, 769])
+@each("vr", [*BUFFERED, "UN", "UT", "US"])
+@each("threshold", [0, 3, 4, 100, 1023, 1024])
+@each("length", [0, 1, 74, 75, 76, 768, 769])
 def test_element_handler_is_called_as_in_pydicom(vr: str, threshold: int, length: int) -> None:
     values: dict[str, Any] = {"UT": "a" * length, "US": [1] * length}
     dataset = Dataset()
@@ -484,9 +485,9 @@ def inline(data: bytes, vr: str = "OW", *, vr_first: bool = True) -> bytes:
     return f'{{"7FE00010":{{{",".join(members if vr_first else reversed(members))}}}}}'.encode()
 
 
-@pytest.mark.parametrize("vr", [*BUFFERED, "UN"])
-@pytest.mark.parametrize("vr_first", [True, False])
-@pytest.mark.parametrize("data", [LONG, LONG + b"\1"])
+@each("vr", [*BUFFERED, "UN"])
+@each("vr_first", [True, False])
+@each("data", [LONG, LONG + b"\1"])
 def test_long_value_is_spooled(vr: str, vr_first: bool, data: bytes) -> None:
     text = inline(data, vr, vr_first=vr_first)
     dataset = streamdicom.loads(text, options=ReadOptions(spool_threshold=100_000))

@@ -17,6 +17,7 @@ from streamdicom.datasets.encodings import encode_for_pydicom, encodings_of
 from streamdicom.dicom import character_sets
 from streamdicom.dicom.charset_terms import TERMS
 from tests.formats.part10.files import EXPLICIT, start
+from tests.support.each import each
 
 
 def test_encodings_have_the_names_of_pydicom() -> None:
@@ -68,7 +69,7 @@ def _through_part10(dataset: Dataset) -> Dataset:
     return dcmread(buffer, force=True)
 
 
-@pytest.mark.parametrize(
+@each(
     ("charset", "name"),
     [
         ("ISO_IR 100", "Buc^Jérôme"),

@@ -29,6 +29,7 @@ from streamdicom import DeviationWarning, EventType, Limits, Location, OutputErr
 from streamdicom.datasets import DatasetBuilder, walk
 from streamdicom.dicom.vr import VRS, Form
 from streamdicom.io.spool import LazyValue
+from tests.support.each import each
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # from pydicom, about odd values
 
@@ -47,7 +48,7 @@ def _attribute(vr: str, value: Any) -> dict[str, Any]:
     return attribute
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "value", "json_values"),
     [
         ("LO", "a", ["a"]),
@@ -95,9 +96,9 @@ class _Marked(str):
 _STRINGS = sorted(vr for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME))
 
 
-@pytest.mark.parametrize("is_converted", [False, True])
-@pytest.mark.parametrize("value", [_Choice.CT, list(_Choice), _Marked("1"), [_Marked("1"), "3"]], ids=repr)
-@pytest.mark.parametrize("vr", _STRINGS)
+@each("is_converted", [False, True])
+@each("value", [_Choice.CT, list(_Choice), _Marked("1"), [_Marked("1"), "3"]], ids=repr)
+@each("vr", _STRINGS)
 def test_str_subclass_is_written_as_its_text(vr: str, value: Any, is_converted: bool) -> None:
     if isinstance(value, list) and not VRS[vr].multiple:
         value = value[0]
@@ -115,8 +116,8 @@ def test_enum_member_is_written_as_in_pydicom() -> None:
     assert _written(dataset) == dataset.to_json_dict()
 
 
-@pytest.mark.parametrize("vr", ["LO", "PN", "DS", "US", "AT", "OB", "UN", "SQ"])
-@pytest.mark.parametrize("value", [None, "", [], b""])
+@each("vr", ["LO", "PN", "DS", "US", "AT", "OB", "UN", "SQ"])
+@each("value", [None, "", [], b""])
 def test_empty_element_has_no_value(vr: str, value: Any) -> None:
     dataset = Dataset()
     element = DataElement(_TAG, vr, None if vr != "SQ" else [])
@@ -126,7 +127,7 @@ def test_empty_element_has_no_value(vr: str, value: Any) -> None:
     assert _written(dataset) == {f"{_TAG:08X}": {"vr": vr}}
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "value"),
     [
         ("US", "text"),
@@ -292,8 +293,8 @@ def _in_a_form_of_its_own(text: str, tag: int = _TAG) -> Dataset:
     return dataset
 
 
-@pytest.mark.parametrize("tag", [_TAG, 0x00080005, 0x00280010], ids="{:08X}".format)
-@pytest.mark.parametrize("text", ['{"vr":"US","Value":["many"]}', '{"vr":"XX"}', '"a"', '{"x":[{}],"x":1.50}'])
+@each("tag", [_TAG, 0x00080005, 0x00280010], ids="{:08X}".format)
+@each("text", ['{"vr":"US","Value":["many"]}', '{"vr":"XX"}', '"a"', '{"x":[{}],"x":1.50}'])
 def test_json_element_is_written_unchanged(text: str, tag: int) -> None:
     dataset = _in_a_form_of_its_own(text, tag)
     assert streamdicom.dumps(dataset) == f'{{"{tag:08X}":{text}}}'
@@ -321,8 +322,8 @@ def test_ambiguous_vr_is_resolved_in_a_copy(vr: str, value: Any, expected: str) 
     assert vr == dataset[tag].VR
 
 
-@pytest.mark.parametrize("little_endian", [True, False])
-@pytest.mark.parametrize(
+@each("little_endian", [True, False])
+@each(
     ("tag", "data", "expected"),
     [
         (0x7FE00010, b"\1\2", {"vr": "OW", "InlineBinary": "AQI="}),  # Bits Allocated is missing
@@ -355,8 +356,8 @@ def test_pixels_without_a_transfer_syntax_are_words_on_all_roads() -> None:
     assert target.getvalue().decode() == written
 
 
-@pytest.mark.parametrize("representation", [None, 0, 1])
-@pytest.mark.parametrize(
+@each("representation", [None, 0, 1])
+@each(
     ("value", "vrs"),  # without Pixel Representation, and with 0 and 1
     [
         (5, ["US", "US", "SS"]),
@@ -506,8 +507,8 @@ def _through_a_file(dataset: Dataset) -> Dataset:
     return dcmread(buffer, force=True)
 
 
-@pytest.mark.parametrize("value", [None, "", b"", []], ids=repr)
-@pytest.mark.parametrize("vr", sorted(set(VRS) - {"SQ"}))
+@each("value", [None, "", b"", []], ids=repr)
+@each("vr", sorted(set(VRS) - {"SQ"}))
 def test_empty_value_equals_dcmread(vr: str, value: Any) -> None:
     dataset = Dataset()
     dataset[_TAG] = DataElement(_TAG, vr, None)
@@ -541,7 +542,7 @@ def test_round_trip_changes_equal_those_of_a_file(dataset: Dataset) -> None:
     assert [element.VR for element in loaded] == [element.VR for element in read]
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "field", "expected"),
     [
         (0x01F11030, b"abc", {"vr": "UN", "InlineBinary": "YWJj"}),  # US, which pydicom refuses
@@ -552,7 +553,7 @@ def test_round_trip_changes_equal_those_of_a_file(dataset: Dataset) -> None:
         (0x01F1100E, b"\0\0\0\x3f", {"vr": "FL", "Value": [0.5]}),
     ],
 )
-@pytest.mark.parametrize("implicit", [False, True])
+@each("implicit", [False, True])
 def test_private_element_of_a_known_creator_has_its_vr_if_it_fits(
     tag: int, field: bytes, expected: dict[str, Any], implicit: bool
 ) -> None:
@@ -684,8 +685,8 @@ _WRONG_TYPES: list[tuple[int, str, Any, list[Any] | None]] = [  # with the VR an
 ]
 
 
-@pytest.mark.parametrize("format", ["json", "xml", "dicom"])
-@pytest.mark.parametrize(("tag", "vr", "value", "kept"), _WRONG_TYPES)
+@each("format", ["json", "xml", "dicom"])
+@each(("tag", "vr", "value", "kept"), _WRONG_TYPES)
 def test_wrong_type_costs_its_element(
     tag: int, vr: str, value: Any, kept: list[Any] | None, format: streamdicom.FormatName
 ) -> None:

@@ -9,6 +9,7 @@ from streamdicom.deidentification import METHOD_CODES, Deidentification, Deident
 from streamdicom.deidentification.table import tables
 from streamdicom.dicom import dictionary_vrs, tag_for_keyword_key
 from tests.deidentification.planting import KEY
+from tests.support.each import each
 
 _CT = "1.2.840.10008.5.1.4.1.1.2"
 _ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
@@ -34,7 +35,7 @@ def test_every_option_has_its_code() -> None:
     assert all(len(meaning) <= 64 for _, meaning in METHOD_CODES.values())
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "expected"),
     [
         ("PatientName", "Z"),

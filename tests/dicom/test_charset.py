@@ -22,6 +22,7 @@ from streamdicom.dicom.charset import (
     delimiters,
 )
 from streamdicom.dicom.charset_terms import TERMS, CodeElement, encoded, encoded_character
+from tests.support.each import each
 
 VRS = ["LO", "LT", "PN", "SH", "ST", "UC", "UT"]
 
@@ -193,8 +194,8 @@ def test_escape_sequence_at_the_head_of_a_line_is_for_the_line() -> None:
 _SETS = ["ISO 2022 IR 100", "ISO 2022 IR 149"]
 
 
-@pytest.mark.parametrize("vr", VRS)
-@pytest.mark.parametrize("delimiter", "\\^=\r\n\f\t")
+@each("vr", VRS)
+@each("delimiter", "\\^=\r\n\f\t")
 def test_delimiter_puts_the_first_set_in_force_again(vr: str, delimiter: str) -> None:
     # PS3.5 6.1.2.5.3: values, components of names, lines and pages.
     is_delimiter = delimiter in ("\\^=\r\n\f\t" if vr == "PN" else "\r\n\f\t" if vr[1] == "T" else "\\\r\n\f\t")

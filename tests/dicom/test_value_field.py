@@ -18,6 +18,7 @@ from streamdicom.datasets.values import values_of
 from streamdicom.dicom.person_name import split_name
 from streamdicom.dicom.value_field import DECODERS, ENCODERS, is_single, joined_text, json_field, swap_words
 from streamdicom.dicom.vr import VRS, Form
+from tests.support.each import each
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
 
@@ -95,8 +96,8 @@ def _number(value: Any) -> Any:
     return int(value) if isinstance(value, int) else value
 
 
-@pytest.mark.parametrize("data", [b"\xe9", b"\x1b$B"])
-@pytest.mark.parametrize("vr", _TEXT)
+@each("data", [b"\xe9", b"\x1b$B"])
+@each("vr", _TEXT)
 def test_text_beyond_ascii_is_not_decoded(vr: str, data: bytes) -> None:
     assert DECODERS[vr](data, True) is None
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from streamdicom.deviations import VALUE_CODES
 from streamdicom.dicom import GROUP_RULES, VALUE_RULES, VRS, Form, segment_faults, too_long, value_faults
+from tests.support.each import each
 
 _RIGHT: dict[str, list[Any]] = {
     "AE": ["STORE_SCP", "a b", "0123456789abcdef"],
@@ -138,12 +139,12 @@ def _name(value: object) -> str:
     return ascii(value)[:24]
 
 
-@pytest.mark.parametrize(("vr", "value"), _RIGHT_CASES, ids=_name)
+@each(("vr", "value"), _RIGHT_CASES, ids=_name)
 def test_right_value_has_no_fault(vr: str, value: Any) -> None:
     assert value_faults(vr, (value,)) == []
 
 
-@pytest.mark.parametrize(("vr", "value", "code"), _WRONG_CASES, ids=_name)
+@each(("vr", "value", "code"), _WRONG_CASES, ids=_name)
 def test_wrong_value_has_one_fault(vr: str, value: Any, code: str) -> None:
     assert [fault.code for fault in value_faults(vr, (value,))] == [code]
     assert not VALUE_RULES[vr]((value,))
@@ -152,7 +153,7 @@ def test_wrong_value_has_one_fault(vr: str, value: Any, code: str) -> None:
         assert [fault.code for fault in value_faults(vr, (right, value, right, value))] == [code]
 
 
-@pytest.mark.parametrize("vr", sorted(set(VRS) - {"SQ"}))
+@each("vr", sorted(set(VRS) - {"SQ"}))
 def test_empty_element_is_right(vr: str) -> None:
     assert value_faults(vr, ()) == []
 

@@ -13,6 +13,7 @@ from streamdicom.dicom.value_stream import ValueEncoder, blocks, decode_value
 from streamdicom.dicom.vr import VRS
 from streamdicom.errors import BulkDataError, OutputError
 from streamdicom.events import EventType
+from tests.support.each import each
 from tests.support.stores import joined
 
 TAG = 0x00091001
@@ -55,8 +56,8 @@ def test_values_are_encoded(vr: str, values: tuple[Any, ...], field: bytes) -> N
         assert b"".join([encoder.values((value,)) for value in values]) == field
 
 
-@pytest.mark.parametrize("segment", [1, 3, 65536, 10**6])
-@pytest.mark.parametrize(("vr", "values", "field"), FIELDS)
+@each("segment", [1, 3, 65536, 10**6])
+@each(("vr", "values", "field"), FIELDS)
 def test_values_are_decoded_from_segments_of_any_length(
     vr: str, values: tuple[Any, ...], field: bytes, segment: int
 ) -> None:

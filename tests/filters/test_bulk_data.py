@@ -19,6 +19,7 @@ from streamdicom.filters.bulk_data import load_bulk_data, store_bulk_data
 from streamdicom.formats.json import JsonParser
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
+from tests.support.each import each
 from tests.support.stores import MemoryStore, joined
 
 INLINE, STORE, DROP = BulkDataAction.INLINE, BulkDataAction.STORE, BulkDataAction.DROP
@@ -160,9 +161,7 @@ CASES: list[tuple[str, list[Event], dict[str, Any], list[Event], list[bytes]]] =
 ]
 
 
-@pytest.mark.parametrize(
-    ("events", "policy", "expected", "values"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
-)
+@each(("events", "policy", "expected", "values"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
 def test_policy_decides_which_values_are_stored(
     events: list[Event], policy: dict[str, Any], expected: list[Event], values: list[bytes]
 ) -> None:

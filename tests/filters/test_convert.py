@@ -34,6 +34,7 @@ from streamdicom.converters import (
 )
 from streamdicom.filters.convert import ElementConverter
 from streamdicom.filters.vr_first import vr_first
+from tests.support.each import each
 
 _DATE, _NAME, _ID, _SEQUENCE = 0x00080020, 0x00100010, 0x00100020, 0x00081140
 
@@ -170,10 +171,10 @@ def test_long_values_are_joined_for_a_converter() -> None:
     ]
 
 
-@pytest.mark.parametrize("sort", [False, True], ids=["vr first", "vr last"])
-@pytest.mark.parametrize("cut", [False, True], ids=["whole", "byte by byte"])
-@pytest.mark.parametrize("action", ["remove", "empty", "x"])
-@pytest.mark.parametrize("tag", ["00100020", "00101002", "00081140", "00880200", "7FE00010"])
+@each("sort", [False, True], ids=["vr first", "vr last"])
+@each("cut", [False, True], ids=["whole", "byte by byte"])
+@each("action", ["remove", "empty", "x"])
+@each("tag", ["00100020", "00101002", "00081140", "00880200", "7FE00010"])
 def test_any_element_can_be_removed_emptied_or_replaced(tag: str, action: str, cut: bool, sort: bool) -> None:
     if action == "x" and tag == "00081140":
         pytest.skip("items cannot be made of a value")
@@ -301,10 +302,10 @@ def test_data_sets_before_a_failure_are_delivered_first() -> None:
     assert isinstance(parser.error, ConverterError)
 
 
-@pytest.mark.parametrize("on_error", ["skip", "keep"])
-@pytest.mark.parametrize("limits", [Limits(), _PARTS], ids=["whole", "parts"])
-@pytest.mark.parametrize("sort", [False, True], ids=["vr first", "vr last"])
-@pytest.mark.parametrize("tag", list(_DOCUMENT))
+@each("on_error", ["skip", "keep"])
+@each("limits", [Limits(), _PARTS], ids=["whole", "parts"])
+@each("sort", [False, True], ids=["vr first", "vr last"])
+@each("tag", list(_DOCUMENT))
 def test_failed_element_is_skipped_or_kept_and_reported(tag: str, sort: bool, limits: Limits, on_error: Any) -> None:
     document = {key: row for key, row in _DOCUMENT.items() if key != "00280010" or not sort}
     if tag not in document:

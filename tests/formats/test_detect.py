@@ -30,6 +30,7 @@ from streamdicom import (
 from streamdicom.events import Event
 from streamdicom.formats import EMPTY, HEAD_SIZE, UNKNOWN, EventParser, Expander, detect, expand, recognize
 from streamdicom.io import Expansion
+from tests.support.each import each
 
 _JSON = b'{"00100020":{"vr":"LO","Value":["17"]}}'
 _XML = (
@@ -102,15 +103,15 @@ def _values(chunks: list[bytes], options: ReadOptions | None = None) -> list[obj
     return [value for kind, tag, _, value in _events(chunks, options) if kind == 3 and tag == 0x00100020]
 
 
-@pytest.mark.parametrize("stream", _TEXTS, ids=range(len(_TEXTS)))
+@each("stream", _TEXTS, ids=range(len(_TEXTS)))
 def test_text_is_recognized_however_it_is_cut(stream: bytes) -> None:
     options = ReadOptions(deviations={"comment": "ignore"})
     for chunks in _cuts(stream):
         assert _values(chunks, options) == [("17",)]
 
 
-@pytest.mark.parametrize("compression", _COMPRESSIONS)
-@pytest.mark.parametrize("stream", [*_TEXTS[:2], _XML, _EXPLICIT])
+@each("compression", _COMPRESSIONS)
+@each("stream", [*_TEXTS[:2], _XML, _EXPLICIT])
 def test_compressed_stream_is_recognized_however_it_is_cut(stream: bytes, compression: str) -> None:
     compressed = _COMPRESSIONS[compression](stream)
     for chunks in _cuts(compressed):
@@ -146,8 +147,8 @@ def test_prefix_without_preamble_is_a_dicom_file() -> None:
     assert detect(b"DICM is a prefix of files", is_all=True) == UNKNOWN
 
 
-@pytest.mark.parametrize("level", [0, 1, 9])
-@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small_bigendian.dcm", "JPEG2000.dcm", "rtplan.dcm"])
+@each("level", [0, 1, 9])
+@each("name", ["CT_small.dcm", "MR_small_bigendian.dcm", "JPEG2000.dcm", "rtplan.dcm"])
 def test_raw_deflate_streams_of_whole_files_are_recognized(name: str, level: int) -> None:
     data = Path(get_testdata_file(name)).read_bytes()
     text = streamdicom.dumps(streamdicom.load(data)).encode()

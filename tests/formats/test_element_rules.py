@@ -10,6 +10,7 @@ import streamdicom
 from streamdicom import OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.formats import FormatName
+from tests.support.each import each
 
 _FORMATS: list[FormatName] = ["json", "xml", "dicom"]
 _TAG = 0x00091001
@@ -30,8 +31,8 @@ def _refused(name: FormatName, message: str, *members: Event, path: str = "00091
     assert caught.value.location.tag_path == path
 
 
-@pytest.mark.parametrize("name", _FORMATS)
-@pytest.mark.parametrize("tag", [0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD, 0xFFFE0001])
+@each("name", _FORMATS)
+@each("tag", [0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD, 0xFFFE0001])
 def test_delimiter_is_never_an_element(name: FormatName, tag: int) -> None:
     path = f"{tag:08X}"
     kinds: list[list[Event]] = [
@@ -44,8 +45,8 @@ def test_delimiter_is_never_an_element(name: FormatName, tag: int) -> None:
         _refused(name, "group FFFE", *members, path=path)
 
 
-@pytest.mark.parametrize("name", _FORMATS)
-@pytest.mark.parametrize("vr", ["AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "SH", "TM", "UC", "UI"])
+@each("name", _FORMATS)
+@each("vr", ["AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "SH", "TM", "UC", "UI"])
 def test_value_with_a_separator_is_refused(name: FormatName, vr: str) -> None:
     for values in (("1\\2",), ("1", "2\\"), ("\\",)):
         _refused(name, _SEPARATOR, (EventType.ELEMENT, _TAG, vr, values))
@@ -53,15 +54,15 @@ def test_value_with_a_separator_is_refused(name: FormatName, vr: str) -> None:
         _refused(name, _SEPARATOR, *parts, (EventType.END_ELEMENT, _TAG, vr, None))
 
 
-@pytest.mark.parametrize("name", _FORMATS)
-@pytest.mark.parametrize("vr", ["LT", "ST", "UT", "UR"])
+@each("name", _FORMATS)
+@each("vr", ["LT", "ST", "UT", "UR"])
 def test_backslash_is_text_where_there_is_one_value(name: FormatName, vr: str) -> None:
     element: Event = (int(EventType.ELEMENT), _TAG, vr, ("1\\2",))
     assert element in list(streamdicom.iter_events(_write(name, element)))
 
 
-@pytest.mark.parametrize("name", _FORMATS)
-@pytest.mark.parametrize("vr", ["LT", "ST", "UT", "UR"])
+@each("name", _FORMATS)
+@each("vr", ["LT", "ST", "UT", "UR"])
 def test_several_values_are_refused_where_there_is_one(name: FormatName, vr: str) -> None:
     message = f"expected one value for VR {vr}"
     _refused(name, message, (EventType.ELEMENT, _TAG, vr, ("1", "2")))
@@ -89,8 +90,8 @@ def test_separator_in_segments_is_refused(name: FormatName) -> None:
     _refused(name, _SEPARATOR, *parts, (EventType.END_ELEMENT, _TAG, "LO", None))
 
 
-@pytest.mark.parametrize("name", _FORMATS)
-@pytest.mark.parametrize(
+@each("name", _FORMATS)
+@each(
     ("value", "message"),
     [
         (("a=b", "", ""), _GROUPS),
@@ -120,9 +121,9 @@ def test_groups_beyond_the_third_stay_in_it(name: FormatName) -> None:
     assert element in list(streamdicom.iter_events(_write(name, element)))
 
 
-@pytest.mark.parametrize("name", _FORMATS)
-@pytest.mark.parametrize(("start", "end"), [("LO", "SH"), ("OB", "UN"), ("US", "SS")])
-@pytest.mark.parametrize("is_empty", [True, False])
+@each("name", _FORMATS)
+@each(("start", "end"), [("LO", "SH"), ("OB", "UN"), ("US", "SS")])
+@each("is_empty", [True, False])
 def test_other_vr_at_the_end_is_refused(name: FormatName, start: str, end: str, is_empty: bool) -> None:
     content: dict[str, Event] = {
         "LO": (EventType.LAST_SEGMENT, _TAG, "LO", "a"),
@@ -138,8 +139,8 @@ def test_empty_reference_is_refused(name: FormatName) -> None:
     _refused(name, "a URI of bulk data", (EventType.BULK_DATA, _TAG, "OB", ""))
 
 
-@pytest.mark.parametrize("name", _FORMATS)
-@pytest.mark.parametrize("value", [0, False, b"", ()])
+@each("name", _FORMATS)
+@each("value", [0, False, b"", ()])
 def test_false_value_that_is_not_text_is_refused(name: FormatName, value: object) -> None:
     for values in ((value,), ("a", value)):
         _refused(name, "expected str for VR LO", (EventType.ELEMENT, _TAG, "LO", values))

@@ -20,6 +20,7 @@ from streamdicom.events import ELEMENT, START_ELEMENT, START_FRAGMENTS, START_SE
 from streamdicom.formats import EventParser
 from tests.formats.part10.files import EXPLICIT, IMPLICIT, Layout
 from tests.formats.part10.files import start as file_start
+from tests.support.each import each
 
 _STARTS = (ELEMENT, START_ELEMENT, START_SEQUENCE, START_FRAGMENTS)
 _FILES = sorted((Path(pydicom.data.__file__).parent / "test_files").glob("*.dcm"))
@@ -59,7 +60,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("path", [path for path in _FILES if path.name not in _NOT_READ], ids=lambda path: path.name)
+@each("path", [path for path in _FILES if path.name not in _NOT_READ], ids=lambda path: path.name)
 def test_element_of_a_file_is_where_its_tag_is(path: Path) -> None:
     data = path.read_bytes()
     places = _places(data, len(data))

@@ -6,6 +6,7 @@ import pytest
 
 from streamdicom import ReadOptions, WriteOptions, loads
 from streamdicom.formats import FORMATS, EventParser, form_of_name, format_named, new_writer
+from tests.support.each import each
 
 
 @pytest.mark.parametrize(
@@ -66,9 +67,9 @@ def test_dicom_file_is_not_written_to_a_sink() -> None:
         new_writer(lambda _: None, None, WriteOptions(), format="dicom", array=True)
 
 
-@pytest.mark.parametrize("declared", ["ISO-8859-1", "UTF-16", "windows-1252", "UTF-8"])
-@pytest.mark.parametrize("quote", ["'", '"'])
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@each("declared", ["ISO-8859-1", "UTF-16", "windows-1252", "UTF-8"])
+@each("quote", ["'", '"'])
+@each("mark", ["", "\ufeff"])
 def test_declared_encoding_of_a_str_is_ignored(declared: str, quote: str, mark: str) -> None:
     text = (
         f'{mark}<?xml version="1.0" encoding = {quote}{declared}{quote} standalone="yes"?><NativeDicomModel>'

@@ -18,6 +18,7 @@ from streamdicom.formats.text_writer import TRANSITIONS, WriterState
 from streamdicom.formats.xml import XmlWriter
 from streamdicom.jsontext import JsonEmitter
 from streamdicom.options import WriteOptions
+from tests.support.each import each
 
 
 class _Writer(Protocol):
@@ -129,9 +130,9 @@ _PATHS: dict[WriterState, list[EventType]] = {
 }
 
 
-@pytest.mark.parametrize("kind", EventType, ids=lambda kind: kind.name)
-@pytest.mark.parametrize("state", _PATHS, ids=lambda state: state.name)
-@pytest.mark.parametrize("name", _TEXT_WRITERS)
+@each("kind", EventType, ids=lambda kind: kind.name)
+@each("state", _PATHS, ids=lambda state: state.name)
+@each("name", _TEXT_WRITERS)
 def test_text_writers_accept_the_events_of_the_table(name: str, state: WriterState, kind: EventType) -> None:
     writer = _TEXT_WRITERS[name](io.BytesIO())  # type: ignore[arg-type]
     path = [_EXAMPLES[step] for step in _PATHS[state]]
@@ -160,8 +161,8 @@ def test_location_raised_by_the_iterable_is_kept() -> None:
         assert caught.value.location == Location(None, 7, "00100020")
 
 
-@pytest.mark.parametrize("name", _TEXT_WRITERS)
-@pytest.mark.parametrize(
+@each("name", _TEXT_WRITERS)
+@each(
     ("vr", "values", "message"),
     [
         ("LO", ("a", 5), "expected str for VR LO, found int"),
@@ -189,9 +190,9 @@ def _write(events: list[Event], form: FormatName) -> None:
     write_events([start, before, *events, end], io.BytesIO(), format=form, options=options, array=False)
 
 
-@pytest.mark.parametrize("form", ["json", "xml", "dicom"])
-@pytest.mark.parametrize("kind", [EventType.ELEMENT, EventType.VALUES], ids=lambda kind: kind.name)
-@pytest.mark.parametrize(
+@each("form", ["json", "xml", "dicom"])
+@each("kind", [EventType.ELEMENT, EventType.VALUES], ids=lambda kind: kind.name)
+@each(
     ("vr", "value"),
     [
         *[(vr, value) for vr in ("LO", "UT", "DS", "PN", "US", "UI") for value in ("a", "1", "abc", "", None, 0, 5)],

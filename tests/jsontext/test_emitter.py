@@ -14,6 +14,7 @@ from pydicom.valuerep import IS, DSfloat
 
 from streamdicom.errors import OutputError
 from streamdicom.jsontext import JsonEmitter
+from tests.support.each import each
 
 Call = tuple[Any, ...]  # a method and its arguments
 
@@ -75,16 +76,16 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize("ensure_ascii", [False, True])
-@pytest.mark.parametrize("value", cases(VALUES))
+@each("ensure_ascii", [False, True])
+@each("value", cases(VALUES))
 def test_compact_form_equals_that_of_the_json_module(value: Any, ensure_ascii: bool) -> None:
     expected = json.dumps(value, separators=(",", ":"), ensure_ascii=ensure_ascii)
     assert write(steps_of(value), ensure_ascii=ensure_ascii) == expected
 
 
-@pytest.mark.parametrize("ensure_ascii", [False, True])
-@pytest.mark.parametrize("indent", [0, 1, 2, 4, "\t", "--"])
-@pytest.mark.parametrize("value", cases(VALUES))
+@each("ensure_ascii", [False, True])
+@each("indent", [0, 1, 2, 4, "\t", "--"])
+@each("value", cases(VALUES))
 def test_indented_form_equals_that_of_the_json_module(value: Any, indent: int | str, ensure_ascii: bool) -> None:
     expected = json.dumps(value, indent=indent, ensure_ascii=ensure_ascii)
     assert write(steps_of(value), indent=indent, ensure_ascii=ensure_ascii) == expected
@@ -167,8 +168,8 @@ ILLEGAL = [
 ]
 
 
-@pytest.mark.parametrize("indent", [None, 2])
-@pytest.mark.parametrize(("before", "wrong", "after", "expected"), ILLEGAL)
+@each("indent", [None, 2])
+@each(("before", "wrong", "after", "expected"), ILLEGAL)
 def test_token_out_of_order_is_rejected_without_effect(
     before: list[Call], wrong: Call, after: list[Call], expected: str, indent: int | None
 ) -> None:
@@ -294,7 +295,7 @@ def test_subclasses_of_int_and_float_are_numbers(number: Any, text: str) -> None
     assert write([("number", number)]) == text
 
 
-@pytest.mark.parametrize("number", cases(NOT_NUMBERS))
+@each("number", cases(NOT_NUMBERS))
 def test_other_values_are_not_numbers(number: Any) -> None:
     blocks: list[bytes] = []
     emitter = JsonEmitter(blocks.append)
@@ -308,9 +309,9 @@ def test_other_values_are_not_numbers(number: Any) -> None:
 # --- text --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["property_name", "string", "string_segment", "string_segment!"])
-@pytest.mark.parametrize("text", ["\ud83d", "a\ude00", "\ude00\ud83d", "\xe9\udc5c", "\U0001f600\udfff"])
-@pytest.mark.parametrize("ensure_ascii", [False, True])
+@each("method", ["property_name", "string", "string_segment", "string_segment!"])
+@each("text", ["\ud83d", "a\ude00", "\ude00\ud83d", "\xe9\udc5c", "\U0001f600\udfff"])
+@each("ensure_ascii", [False, True])
 def test_half_of_a_surrogate_pair_is_rejected(method: str, text: str, ensure_ascii: bool) -> None:
     blocks: list[bytes] = []
     emitter = JsonEmitter(blocks.append, ensure_ascii=ensure_ascii)
@@ -370,8 +371,8 @@ def test_base64_segments_in_every_split_into_three(length: int) -> None:
             assert write(steps) == expected
 
 
-@pytest.mark.parametrize("step", [1, 2, 3, 4, 5, 7, 100, 300])
-@pytest.mark.parametrize("length", [0, 1, 2, 3, 255, 256, 257])
+@each("step", [1, 2, 3, 4, 5, 7, 100, 300])
+@each("length", [0, 1, 2, 3, 255, 256, 257])
 def test_base64_segments_of_equal_length(length: int, step: int) -> None:
     data = bytes(i * 7 & 255 for i in range(length))
     parts = [("base64_segment", data[i : i + step]) for i in range(0, length, step)]
@@ -455,8 +456,8 @@ NOT_ONE_VALUE = [
 ]
 
 
-@pytest.mark.parametrize("indent", [None, 2])
-@pytest.mark.parametrize("text", cases(NOT_ONE_VALUE))
+@each("indent", [None, 2])
+@each("text", cases(NOT_ONE_VALUE))
 def test_raw_text_must_be_one_value(text: str, indent: int | None) -> None:
     blocks: list[bytes] = []
     emitter = JsonEmitter(blocks.append, indent=indent)
@@ -572,7 +573,7 @@ def raw_steps(parts: Sequence[str]) -> list[Call]:
 
 
 @layouts
-@pytest.mark.parametrize("text", cases(SHORT_RAW))
+@each("text", cases(SHORT_RAW))
 def test_raw_segments_do_not_depend_on_the_cuts(text: str, layout: dict[str, Any]) -> None:
     around = [START, NAME, START_ARRAY, ONE], [ONE, END_ARRAY, NAME, ONE, END]
     whole = write([*around[0], ("raw_segment!", text), *around[1]], **layout)
@@ -587,7 +588,7 @@ def test_raw_segments_do_not_depend_on_the_cuts(text: str, layout: dict[str, Any
 
 
 @layouts
-@pytest.mark.parametrize("value", cases(VALUES[:-2]))
+@each("value", cases(VALUES[:-2]))
 def test_raw_segments_have_the_layout_of_the_json_module(value: Any, layout: dict[str, Any]) -> None:
     text = json.dumps([value], separators=(",", ":"), ensure_ascii=False)
     parts = [text[start : start + 7] for start in range(0, len(text), 7)]
@@ -652,8 +653,8 @@ def test_reformatted_raw_segments_are_subject_to_the_depth_limit(before: list[Ca
             emitter.raw_segment("[")
 
 
-@pytest.mark.parametrize("layout", INDENTED, ids=str)
-@pytest.mark.parametrize("text", cases(NOT_ONE_VALUE))
+@each("layout", INDENTED, ids=str)
+@each("text", cases(NOT_ONE_VALUE))
 def test_reformatted_raw_segments_must_be_one_value(text: str, layout: dict[str, Any]) -> None:
     for parts in ([text], [text[:1], text[1:]], list(text) or [""], [text, ""]):
         emitter = JsonEmitter(lambda _: None, **layout)

@@ -14,6 +14,7 @@ from streamdicom.deviations import DEVIATIONS
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, TruncatedError
 from streamdicom.jsontext import JsonTokenizer, Token, TokenType
 from streamdicom.limits import Limits
+from tests.support.each import each
 from tests.support.members import feed
 
 BOM = b"\xef\xbb\xbf"
@@ -209,7 +210,7 @@ ACCEPTED: list[tuple[str, bytes, list[Token], Departures, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("data", "tokens", "departures", "strict"), cases(ACCEPTED))
+@each(("data", "tokens", "departures", "strict"), cases(ACCEPTED))
 def test_departures_are_accepted_and_listed(
     data: bytes, tokens: list[Token], departures: Departures, strict: int
 ) -> None:
@@ -299,7 +300,7 @@ REJECTED: list[tuple[str, bytes, int, Departures]] = [
 ]
 
 
-@pytest.mark.parametrize(("data", "offset", "departures"), cases(REJECTED))
+@each(("data", "offset", "departures"), cases(REJECTED))
 def test_other_departures_are_errors(data: bytes, offset: int, departures: Departures) -> None:
     assert tokenize_every_way(data)[1:] == (departures, (JsonSyntaxError, offset, ""))
 
@@ -423,7 +424,7 @@ def test_bytes_consumed_after_departures() -> None:
     assert places == [3, 7, 8, 12, 13, 16, 21, 23]
 
 
-@pytest.mark.parametrize("data", [pytest.param(row[1], id=row[0]) for row in ACCEPTED])
+@each("data", [pytest.param(row[1], id=row[0]) for row in ACCEPTED])
 def test_locate(data: bytes) -> None:
     for chunks in ways_to_cut(data):
         tokenizer = JsonTokenizer(lenient=True)

@@ -18,6 +18,7 @@ from streamdicom.errors import InputError, JsonSyntaxError, LimitError, Truncate
 from streamdicom.jsontext import JsonTokenizer, Stretch, Token, TokenType
 from streamdicom.jsontext.grammar import _MAX_REMEMBERED, Grammar, State
 from streamdicom.limits import Limits
+from tests.support.each import each
 from tests.support.members import MEMBER, feed
 
 OPEN, CLOSE = (TokenType.START_OBJECT, ""), (TokenType.END_OBJECT, "")
@@ -177,12 +178,12 @@ def tokens_of(value: Any) -> Iterator[Token]:
         yield {True: TRUE, False: FALSE, None: NULL}[value]
 
 
-@pytest.mark.parametrize(("data", "expected"), cases([row for row in DOCUMENTS if row[2] is not None]))
+@each(("data", "expected"), cases([row for row in DOCUMENTS if row[2] is not None]))
 def test_tokens(data: bytes, expected: list[Token]) -> None:
     assert tokens_from(data) == expected
 
 
-@pytest.mark.parametrize("data", [pytest.param(row[1], id=str(row[0])) for row in DOCUMENTS])
+@each("data", [pytest.param(row[1], id=str(row[0])) for row in DOCUMENTS])
 def test_tokens_agree_with_the_json_module(data: bytes) -> None:
     assert tokens_from(data) == list(tokens_of(loads(data.decode())))
 
@@ -213,8 +214,8 @@ EXACT_NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("text", EXACT_NUMBERS)
-@pytest.mark.parametrize("frame", ["%s", "[%s]", '{"a":%s}', '["a",%s,"b"]', "[%s,%s]", "[ %s , %s ]"])
+@each("text", EXACT_NUMBERS)
+@each("frame", ["%s", "[%s]", '{"a":%s}', '["a",%s,"b"]', "[%s,%s]", "[ %s , %s ]"])
 def test_numbers_keep_their_exact_text(text: str, frame: str) -> None:
     data = frame.replace("%s", text).encode()
     chunkings = [[data], single_bytes(data), [data[:-1], data[-1:]]]
@@ -494,7 +495,7 @@ MALFORMED = [
 ]
 
 
-@pytest.mark.parametrize(("data", "before", "offset", "part"), cases(MALFORMED))
+@each(("data", "before", "offset", "part"), cases(MALFORMED))
 def test_malformed(data: bytes, before: int, offset: int, part: str) -> None:
     tokens, failure = tokenize_every_way(data)
     assert failure is not None
@@ -582,7 +583,7 @@ TRUNCATED = [
 TRUNCATED_EXPONENTS = [b"1e", b"1E+", b"-0.5e-", b"[1e", b"[1.5e+", b'{"a":0E']
 
 
-@pytest.mark.parametrize("data", cases(TRUNCATED))
+@each("data", cases(TRUNCATED))
 def test_truncated(data: bytes) -> None:
     kind, _, place, _ = failure_of(data)
     assert kind is TruncatedError
@@ -933,7 +934,7 @@ def test_bytes_consumed() -> None:
     assert tokenizer.bytes_consumed == sum(len(chunk) for chunk, _ in CONSUMED)
 
 
-@pytest.mark.parametrize("data", [pytest.param(row[1], id=str(row[0])) for row in DOCUMENTS])
+@each("data", [pytest.param(row[1], id=str(row[0])) for row in DOCUMENTS])
 def test_bytes_consumed_at_the_end(data: bytes) -> None:
     for chunks in ways_to_cut(data):
         tokenizer = JsonTokenizer()
@@ -958,7 +959,7 @@ def locate_all(chunks: Iterable[bytes], limits: Limits | None = None, multiple: 
     return offsets
 
 
-@pytest.mark.parametrize("data", [pytest.param(row[1], id=str(row[0])) for row in DOCUMENTS])
+@each("data", [pytest.param(row[1], id=str(row[0])) for row in DOCUMENTS])
 def test_locate(data: bytes) -> None:
     expected = [match.start() for match in RAW_TOKEN.finditer(data)]
     for chunks in ways_to_cut(data):

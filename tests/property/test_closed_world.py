@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamdicom.events import Event, EventType
+from tests.support.each import each
 from tests.support.events import any_element, dataset, members
 from tests.support.roads import FORMATS, assert_same, written
 
@@ -66,8 +67,8 @@ _ODD: list[list[Event]] = [
 ]
 
 
-@pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("content", _ODD, ids=lambda content: f"{content[0][1]:08X}")
+@each("form", FORMATS)
+@each("content", _ODD, ids=lambda content: f"{content[0][1]:08X}")
 def test_odd_element_is_written_as_it_is_or_refused(form: str, content: list[Event]) -> None:
     events = dataset(content)
     data = written(events, form)

@@ -18,6 +18,7 @@ from streamdicom import DeviationWarning, OutputError, WriteOptions, write_event
 from streamdicom.dicom import VRS, Form
 from streamdicom.events import Event, EventType
 from streamdicom.options import OnError
+from tests.support.each import each
 from tests.support.memory import peak
 from tests.support.roads import Element, elements, read
 
@@ -212,7 +213,7 @@ _CASES = [
 ]
 
 
-@pytest.mark.parametrize(("form", "events", "values", "depth"), _CASES)
+@each(("form", "events", "values", "depth"), _CASES)
 def test_wrong_value_costs_its_element(form: str, events: list[Event], values: list[Any], depth: int) -> None:
     whole = _dataset(events, depth)
     with pytest.raises(OutputError) as caught:

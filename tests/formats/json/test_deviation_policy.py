@@ -38,6 +38,7 @@ from tests.formats.json.reading import (
     start_parts,
     ways_to_cut,
 )
+from tests.support.each import each
 
 _NOT_OF_READING = FILE_CODES | MODULE_CODES | VALUE_CODES | {"converter-failed", "unwritable-text"}
 CODES = [code for code, row in DEVIATIONS.items() if code not in _NOT_OF_READING and not row.example.startswith("<")]
@@ -562,7 +563,7 @@ def _read(text: str, options: ReadOptions) -> tuple[list[Any], list[Deviation], 
     return first
 
 
-FORM = pytest.mark.parametrize("form", [pytest.param(form, id=form.text.replace(MARK, "")) for form in FORMS])
+FORM = each("form", [pytest.param(form, id=form.text.replace(MARK, "")) for form in FORMS])
 
 
 @FORM
@@ -617,7 +618,7 @@ def test_every_code_except_wrong_value_has_a_form() -> None:
     assert {code for form in FORMS for code in form.codes} == set(CODES) - {"wrong-value"}
 
 
-@pytest.mark.parametrize("code", CODES)
+@each("code", CODES)
 def test_example_of_a_code_has_this_code_only(code: str) -> None:
     log = DeviationLog()
     options = ReadOptions(on_deviation=log, on_error="skip")
@@ -625,7 +626,7 @@ def test_example_of_a_code_has_this_code_only(code: str) -> None:
     assert set(log.counts) == {code}
 
 
-@pytest.mark.parametrize("code", CODES)
+@each("code", CODES)
 def test_code_can_be_an_error_or_ignored(code: str) -> None:
     text = DEVIATIONS[code].example
     _, deviations, error = _read(text, ReadOptions(on_error="skip", deviations={code: "error"}))
@@ -792,8 +793,8 @@ WRONG: list[tuple[str, str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("members", "kept"), WRONG)
-@pytest.mark.parametrize("place", ["data set", "item"])
+@each(("members", "kept"), WRONG)
+@each("place", ["data set", "item"])
 def test_wrong_value_costs_one_element(members: str, kept: str | None, place: str) -> None:
     text = f'{{"{KEY}":{members}{AFTER}'
     path, around = KEY, in_dataset
@@ -814,7 +815,7 @@ def test_wrong_value_costs_one_element(members: str, kept: str | None, place: st
         assert events == shown(around([*expected, ID]))
 
 
-@pytest.mark.parametrize(("members", "kept"), [row for row in WRONG if row[1]])
+@each(("members", "kept"), [row for row in WRONG if row[1]])
 def test_kept_element_is_written_unchanged(members: str, kept: str) -> None:
     options = ReadOptions(on_error="keep", on_deviation=DeviationLog())
     dataset = streamdicom.loads(f'{{"{KEY}":{members}{AFTER}', options=options)
@@ -948,8 +949,8 @@ WRONG_IN_PARTS: list[tuple[str, list[Event]]] = [
 ]
 
 
-@pytest.mark.parametrize(("members", "expected"), WRONG_IN_PARTS)
-@pytest.mark.parametrize("on_error", ["skip", "keep"])
+@each(("members", "expected"), WRONG_IN_PARTS)
+@each("on_error", ["skip", "keep"])
 def test_wrong_value_in_parts_is_empty_or_ends_its_element(members: str, expected: list[Event], on_error: Any) -> None:
     text = f'{{"{KEY}":{{{members}}}{AFTER}'
     _, _, error = _read(text, ReadOptions(limits=SMALL))

@@ -49,6 +49,7 @@ from tests.formats.json.reading import (
     start_parts,
     ways_to_cut,
 )
+from tests.support.each import each
 
 # --- data sets that are right ------------------------------------------------------------------------------------
 
@@ -272,7 +273,7 @@ def check(text: str, expected: list[Event], limits: Limits) -> None:
         assert events == shown([*around.events_before, *in_dataset(expected, around.index), *around.events_behind])
 
 
-@pytest.mark.parametrize(("text", "expected"), cases(CASES))
+@each(("text", "expected"), cases(CASES))
 def test_data_set_is_read(text: str, expected: list[Event]) -> None:
     check(text, expected, Limits())
 
@@ -1074,9 +1075,7 @@ BAD_DOCUMENTS: list[tuple[str, str, ReadOptions, type[InputError], str, int | No
 ]
 
 
-@pytest.mark.parametrize(
-    ("marked", "options", "error_class", "words", "index", "path", "expected"), cases(BAD_DOCUMENTS)
-)
+@each(("marked", "options", "error_class", "words", "index", "path", "expected"), cases(BAD_DOCUMENTS))
 def test_invalid_document_is_an_error(
     marked: str,
     options: ReadOptions,
@@ -1152,8 +1151,8 @@ def test_document_to_truncate_is_valid() -> None:
     assert read_well(WHOLE) == WHOLE_EVENTS
 
 
-@pytest.mark.parametrize("length", range(len(WHOLE.encode())))
-@pytest.mark.parametrize("size", [1, 1000], ids=["byte by byte", "whole"])
+@each("length", range(len(WHOLE.encode())))
+@each("size", [1, 1000], ids=["byte by byte", "whole"])
 def test_document_truncated_anywhere_is_an_error_at_its_end(length: int, size: int) -> None:
     data = WHOLE.encode()[:length]
     events, error = run(pieces_of(data, size), ReadOptions())
@@ -1297,7 +1296,7 @@ def has_canonical_attribute(text: str, limits: Limits) -> bool:
     return pattern.search(stretch.text) is not None
 
 
-@pytest.mark.parametrize(("text", "expected"), cases(COME_WHOLE))
+@each(("text", "expected"), cases(COME_WHOLE))
 def test_canonical_attributes(text: str, expected: Event) -> None:
     assert has_canonical_attribute(attribute(text), Limits())
     assert read_well(attribute(text)) == shown(in_dataset([expected]))
@@ -1312,7 +1311,7 @@ def test_canonical_attributes(text: str, expected: Event) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # of the oddities of some
-@pytest.mark.parametrize("text", COME_AS_TOKENS)
+@each("text", COME_AS_TOKENS)
 def test_attributes_that_are_not_canonical(text: str) -> None:
     assert not has_canonical_attribute(attribute(text), Limits())
     read_every_way(attribute(text))

@@ -18,6 +18,7 @@ from streamdicom.formats.json import JsonParser, JsonWriter, element_text
 from streamdicom.jsontext import JsonEmitter, JsonTokenizer
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
+from tests.support.each import each
 from tests.support.memory import peak
 
 TAG, NEXT, LAST = 0x00091001, 0x00091002, 0x00091003
@@ -377,30 +378,30 @@ STRUCTURE: list[tuple[str, list[Event], str]] = [
 CANONICAL = [*value_cases(), *STRUCTURE]
 
 
-@pytest.mark.parametrize(("events", "members"), cases(CANONICAL))
+@each(("events", "members"), cases(CANONICAL))
 def test_data_set_is_written_in_canonical_form(events: list[Event], members: str) -> None:
     assert write([START, *events, END]) == f"{{{members}}}"
 
 
-@pytest.mark.parametrize(("events", "members"), cases(CANONICAL))
+@each(("events", "members"), cases(CANONICAL))
 def test_data_sets_are_written_as_an_array(events: list[Event], members: str) -> None:
     text = write([START, *events, END, START, END, START, *events, END], array=True)
     assert text == f"[{{{members}}},{{}},{{{members}}}]"
 
 
-@pytest.mark.parametrize(("events", "members"), cases(CANONICAL))
+@each(("events", "members"), cases(CANONICAL))
 def test_indent_changes_the_white_space_only(events: list[Event], members: str) -> None:
     pairs = json.loads(write([START, *events, END], indent=2), object_pairs_hook=list, parse_float=str, parse_int=str)
     assert pairs == json.loads(f"{{{members}}}", object_pairs_hook=list, parse_float=str, parse_int=str)
 
 
-@pytest.mark.parametrize(("events", "members"), cases(STRUCTURE))
+@each(("events", "members"), cases(STRUCTURE))
 def test_indent_is_laid_out_as_the_json_module_does(events: list[Event], members: str) -> None:
     parsed = json.loads(f"[{{{members}}}]")
     assert write([START, *events, END], array=True, indent=3) == json.dumps(parsed, indent=3, ensure_ascii=False)
 
 
-@pytest.mark.parametrize(("events", "members"), cases(CANONICAL))
+@each(("events", "members"), cases(CANONICAL))
 def test_output_is_read_back_equal(events: list[Event], members: str) -> None:
     parser = JsonParser(options=ReadOptions(deviations={"not-a-number": "ignore"}))
     read = parser.feed(write([START, *events, END]).encode())
@@ -490,7 +491,7 @@ MISFITS: list[tuple[str, tuple[Any, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("vr", "values"), [pytest.param(*row, id=f"{row[0]} {row[1]!a}") for row in MISFITS])
+@each(("vr", "values"), [pytest.param(*row, id=f"{row[0]} {row[1]!a}") for row in MISFITS])
 def test_value_of_a_wrong_type_is_refused(vr: str, values: tuple[Any, ...]) -> None:
     error = refused([START, element("LO", "a", tag=SEQ), element(vr, *values)])
     assert error.location == Location(None, 0, "00091001")
@@ -503,7 +504,7 @@ def test_unknown_vr_is_refused(vr: str) -> None:
     assert error.location == Location(None, 0, "00091001")
 
 
-@pytest.mark.parametrize("vr", ["AE", "AS", "AT", "CS", "DA", "DT", "LO", "PN", "SH", "SQ", "TM", "UI", "UR"])
+@each("vr", ["AE", "AS", "AT", "CS", "DA", "DT", "LO", "PN", "SH", "SQ", "TM", "UI", "UR"])
 def test_vr_without_bulk_data_is_refused(vr: str) -> None:
     error = refused([START, bulk_data(vr)])
     assert f"BulkDataURI (PS3.18 F.2.2), found {vr}" in error.message
@@ -562,7 +563,7 @@ ORDERS: list[tuple[str, list[Event], str, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("events", "path", "index"), cases(ORDERS))
+@each(("events", "path", "index"), cases(ORDERS))
 def test_tags_that_do_not_ascend_are_refused(events: list[Event], path: str, index: int) -> None:
     error = refused(events, array=True)
     assert "ascending order" in error.message
@@ -627,8 +628,8 @@ EXAMPLES: dict[EventType, Event] = {
 }
 
 
-@pytest.mark.parametrize("kind", EventType, ids=lambda kind: kind.name)
-@pytest.mark.parametrize("place", PLACES)
+@each("kind", EventType, ids=lambda kind: kind.name)
+@each("place", PLACES)
 def test_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
     event = EXAMPLES[kind]
     if place in IN_BYTES and kind in LEGAL[place]:
@@ -669,7 +670,7 @@ def test_second_data_set_needs_an_array() -> None:
     assert "found a second one" in error.message
 
 
-@pytest.mark.parametrize(
+@each(
     ("events", "path"),
     [
         ([START], ""),
@@ -681,7 +682,7 @@ def test_second_data_set_needs_an_array() -> None:
         ([START, *fragments(b"a")[:-1]], ""),
     ],
 )
-@pytest.mark.parametrize("array", [True, False])
+@each("array", [True, False])
 def test_close_refuses_an_open_data_set(events: list[Event], path: str, array: bool) -> None:
     event_writer = JsonWriter(JsonEmitter(lambda _: None), array=array)
     event_writer.write_all(events)
@@ -737,7 +738,7 @@ BAD_PARTS: list[tuple[str, list[Event]]] = [
 ]
 
 
-@pytest.mark.parametrize("events", cases(BAD_PARTS))
+@each("events", cases(BAD_PARTS))
 def test_parts_of_a_wrong_type_are_refused(events: list[Event]) -> None:
     error = refused([START, *events])
     assert error.location.dataset_index == 0
@@ -752,8 +753,8 @@ def test_long_text_of_another_vr_is_refused(vr: str) -> None:
 # --- fragments ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cut", range(12))
-@pytest.mark.parametrize("second", range(12))
+@each("cut", range(12))
+@each("second", range(12))
 def test_text_of_fragments_does_not_depend_on_segments(cut: int, second: int) -> None:
     value = bytes(range(11))
     pieces = value[: min(cut, second)], value[min(cut, second) : max(cut, second)], value[max(cut, second) :]
@@ -800,7 +801,7 @@ BAD_FRAGMENTS: list[tuple[str, list[Event]]] = [
 ]
 
 
-@pytest.mark.parametrize("events", cases(BAD_FRAGMENTS))
+@each("events", cases(BAD_FRAGMENTS))
 def test_invalid_fragments_are_refused(events: list[Event]) -> None:
     events = [*sequence([], tag=SEQ)[:2], *events[:-1], (events[-1][0], TAG, *events[-1][2:])]
     assert refused([START, *events]).location == Location(None, 0, "00081140[0].00091001")
@@ -819,7 +820,7 @@ DEPTHS += [(True, 5, 0), (True, 7, 0), (True, 8, 1), (True, 10, 1), (True, 11, 2
 
 # An object, the object and array of a sequence, its item: for n sequences 3 n + 1, and for a value in the last item
 # three more, as a person name is an object in the array of its attribute.
-@pytest.mark.parametrize(("array", "depth", "most"), DEPTHS)
+@each(("array", "depth", "most"), DEPTHS)
 def test_sequences_nest_as_deep_as_the_options_allow(array: bool, depth: int, most: int) -> None:
     options = WriteOptions(limits=Limits(depth=depth))
     name = element("PN", ("a", "", ""))
@@ -908,8 +909,8 @@ NUMBERS: list[tuple[str, tuple[Any, ...], str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("in_parts", [False, True])
-@pytest.mark.parametrize(("vr", "values", "number", "text", "auto"), NUMBERS)
+@each("in_parts", [False, True])
+@each(("vr", "values", "number", "text", "auto"), NUMBERS)
 def test_number_handling(vr: str, values: tuple[Any, ...], number: str, text: str, auto: str, in_parts: bool) -> None:
     events = parts(vr, some(*values)) if in_parts else [element(vr, *values)]
     for options, expected in (
@@ -922,8 +923,8 @@ def test_number_handling(vr: str, values: tuple[Any, ...], number: str, text: st
         assert written == f'{{"00091001":{{"vr":"{vr}","Value":{expected}}}}}'
 
 
-@pytest.mark.parametrize("handling", ["number", "string", "auto"])
-@pytest.mark.parametrize("text", ["9" * 1001, "0." + "1" * 1000, "-" + "9" * 1000, "1e" + "0" * 999])
+@each("handling", ["number", "string", "auto"])
+@each("text", ["9" * 1001, "0." + "1" * 1000, "-" + "9" * 1000, "1e" + "0" * 999])
 def test_too_long_number_is_written_as_text(text: str, handling: Any) -> None:
     for vr in ("DS", "IS"):
         for events in ([element(vr, "1", text)], parts(vr, some("1", text))):
@@ -955,8 +956,8 @@ def test_auto_writes_a_number_only_if_its_text_survives(text: str) -> None:
     assert str(value) == text
 
 
-@pytest.mark.parametrize("handling", ["number", "string", "auto"])
-@pytest.mark.parametrize(("vr", "value"), [("DS", 1), ("IS", 1.5), ("SV", "1"), ("UV", 1.5), ("US", "1"), ("DS", b"1")])
+@each("handling", ["number", "string", "auto"])
+@each(("vr", "value"), [("DS", 1), ("IS", 1.5), ("SV", "1"), ("UV", 1.5), ("US", "1"), ("DS", b"1")])
 def test_invalid_number_is_refused_with_any_handling(vr: str, value: Any, handling: Any) -> None:
     error = refused([START, element(vr, value)], options=WriteOptions(number_handling=handling))
     assert f"for VR {vr}, found {type(value).__name__}" in error.message
@@ -1180,7 +1181,7 @@ def test_json_element_of_a_group_length_is_left_out() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     ["", "{", "[1,]", "1 2", '{"a":NaN}', '"\ud800"', r'"\ud800"', "tru", '"a\nb"', 5, None, b"{}", '"a":1', "1,2"],
     ids=ascii,

@@ -15,6 +15,7 @@ from streamdicom import Deviation, ReadOptions
 from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event
 from streamdicom.formats import EventParser
 from tests.formats.part10.files import EXPLICIT, LAYOUTS, Layout, start
+from tests.support.each import each
 
 _TAGS = {
     "AE": 0x00080054,
@@ -99,7 +100,7 @@ def _file(layout: Layout, vr: str, *fields: bytes) -> bytes:
     return start(layout.uid) + character_set + layout.sequence(_REFERENCES, *items)
 
 
-@pytest.mark.parametrize(("vr", "field"), _WRONG)
+@each(("vr", "field"), _WRONG)
 @_every_layout
 def test_wrong_padding_is_reported_at_its_element(layout: Layout, vr: str, field: bytes) -> None:
     data = _file(layout, vr, field, field)
@@ -112,7 +113,7 @@ def test_wrong_padding_is_reported_at_its_element(layout: Layout, vr: str, field
     assert not _reports(data, checks=False)
 
 
-@pytest.mark.parametrize(("vr", "field"), _RIGHT)
+@each(("vr", "field"), _RIGHT)
 @_every_layout
 def test_right_padding_is_not_reported(layout: Layout, vr: str, field: bytes) -> None:
     assert not _reports(_file(layout, vr, field, field))

@@ -50,6 +50,7 @@ from tests.formats.part10.files import (
     sequence,
     start,
 )
+from tests.support.each import each
 from tests.support.strategies import cuts, datasets
 
 REFUSING = ReadOptions(profile="strict")
@@ -233,13 +234,13 @@ SEQUENCES: list[tuple[str, Callable[[Layout], bytes], list[Event]]] = [
 
 
 @every_syntax
-@pytest.mark.parametrize(("make", "events"), cases(SHAPES))
+@each(("make", "events"), cases(SHAPES))
 def test_elements(make: Make, events: list[Event], layout: Layout) -> None:
     assert read(layout, *make(layout)) == events
 
 
 @every_syntax
-@pytest.mark.parametrize(("make", "events"), cases(SEQUENCES))
+@each(("make", "events"), cases(SEQUENCES))
 def test_sequences(make: Callable[[Layout], bytes], events: list[Event], layout: Layout) -> None:
     first, last = layout.element(SOP_CLASS, "UI", b"1\0"), layout.element(COMMENTS, "LT", b"after ")
     assert read(layout, first, make(layout), last) == [element(SOP_CLASS, "UI", "1"), *events, AFTER]
@@ -474,7 +475,7 @@ def padded(data: bytes) -> bytes:
 
 @every_syntax
 @pytest.mark.filterwarnings("ignore::streamdicom.DeviationWarning")
-@pytest.mark.parametrize(("term", "data", "text"), cases(TEXTS))
+@each(("term", "data", "text"), cases(TEXTS))
 def test_text_is_decoded_in_its_character_set(term: bytes, data: bytes, text: str, layout: Layout) -> None:
     terms = tuple(term.decode().rstrip().split("\\")) if term else ()
     told = element(CHARSET, "CS", *terms)
@@ -794,7 +795,7 @@ def test_bundled_files_are_found() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # many of the files are odd on purpose
-@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
+@each("path", BUNDLED, ids=lambda path: path.name)
 def test_bundled_files_are_read_as_pydicom_reads_them(path: Path) -> None:
     data = path.read_bytes()
     options = ReadOptions(force=data[128:132] != b"DICM", on_error="raise")
@@ -1036,8 +1037,8 @@ MALFORMED: list[tuple[str, bytes, bytes, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("after", [b"", bytes(100)], ids=["at the end", "before more bytes"])
-@pytest.mark.parametrize(("before", "fault", "path", "words"), cases(MALFORMED))
+@each("after", [b"", bytes(100)], ids=["at the end", "before more bytes"])
+@each(("before", "fault", "path", "words"), cases(MALFORMED))
 def test_malformed_data_set_is_refused_with_its_location(
     before: bytes, fault: bytes, path: str, words: str, after: bytes
 ) -> None:
@@ -1196,7 +1197,7 @@ TRUNCATIONS: list[tuple[str, bytes, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("data", "offset", "path"), cases(TRUNCATIONS))
+@each(("data", "offset", "path"), cases(TRUNCATIONS))
 def test_location_of_a_truncation(data: bytes, offset: int, path: str) -> None:
     _, error = parse_in_all_ways(file(TO, data), REFUSING)
     assert type(error) is TruncatedError
@@ -1362,8 +1363,8 @@ def _without_segments(events: list[Any]) -> list[Any]:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("size", [1000, 16384])
-@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
+@each("size", [1000, 16384])
+@each("path", BUNDLED, ids=lambda path: path.name)
 def test_skipping_long_values_does_not_change_other_events(path: Path, size: int) -> None:
     data = path.read_bytes()
     parser = Part10Parser()

@@ -40,6 +40,7 @@ from tests.formats.part10.files import (
     sequence,
     start,
 )
+from tests.support.each import each
 
 TO = EXPLICIT
 UID, CLASS, REFERENCES, PATIENT_ID, COMMENTS = 0x00080018, 0x00081150, 0x00081140, 0x00100020, 0x00104000
@@ -195,9 +196,9 @@ def _short(tag: int, vr: bytes, data: bytes) -> bytes:
     return TO.tag(tag) + vr + pack("<H", len(data)) + data
 
 
-@pytest.mark.parametrize("vr", [b"XX", b"OX", b"??", b"  ", b"lo", b"\0\0", b"\xff\xff"])
-@pytest.mark.parametrize("header", [_long, _short], ids=["32 bits", "16 bits"])
-@pytest.mark.parametrize("tag", [PRIVATE, PATIENT_ID])
+@each("vr", [b"XX", b"OX", b"??", b"  ", b"lo", b"\0\0", b"\xff\xff"])
+@each("header", [_long, _short], ids=["32 bits", "16 bits"])
+@each("tag", [PRIVATE, PATIENT_ID])
 def test_unknown_vr_is_un(vr: bytes, header: Any, tag: int) -> None:
     # PS3.5 7.1.2 has 32 bits for later VRs; DCMTK reads 16 bits after characters that are not capital letters.
     unknown = [element(tag, "UN", b"abcd")]
@@ -279,8 +280,8 @@ NOT_ITEMS = [
 ]
 
 
-@pytest.mark.parametrize("data", NOT_ITEMS, ids=range(len(NOT_ITEMS)))
-@pytest.mark.parametrize("on_error", ["raise", "skip", "keep"])
+@each("data", NOT_ITEMS, ids=range(len(NOT_ITEMS)))
+@each("on_error", ["raise", "skip", "keep"])
 def test_un_may_hold_anything(data: bytes, on_error: OnError) -> None:
     events, codes = found(TO.element(REFERENCES, "UN", data), AFTER, on_error=on_error)
     assert events == [element(REFERENCES, "UN", data), IS_AFTER]
@@ -415,7 +416,7 @@ def test_fault_among_fragments_ends_them() -> None:
 
 
 @every_layout
-@pytest.mark.parametrize("length", [3, 7, 8, 100, 100_001])
+@each("length", [3, 7, 8, 100, 100_001])
 def test_zeros_after_the_last_element_are_padding(layout: Layout, length: int) -> None:
     content = layout.element(PATIENT_ID, "LO", b"A ")
     expected = ([element(PATIENT_ID, "LO", "A")], ["trailing-padding"])

@@ -39,6 +39,7 @@ from tests.formats.part10.files import (
     sequence,
 )
 from tests.formats.part10.test_parser import FRAGMENTS, LONG, SEQUENCES, SHAPES, SMALL, TEXTS, cases, damaged, padded
+from tests.support.each import each
 from tests.support.strategies import datasets
 
 CHARSET, SOP_CLASS, SOP_INSTANCE, REFERENCES = 0x00080005, 0x00080016, 0x00080018, 0x00081140
@@ -100,7 +101,7 @@ def is_ascending(events: Sequence[Event]) -> bool:
 
 
 @TO_BOTH
-@pytest.mark.parametrize(("make", "events"), cases([case for case in SHAPES if is_ascending(case[2])]))
+@each(("make", "events"), cases([case for case in SHAPES if is_ascending(case[2])]))
 def test_elements(make: Callable[[Layout], list[bytes]], events: list[Event], layout: Layout) -> None:
     kept = [event for event in events if event[1] & 0xFFFF]  # group lengths are retired
     data = write([START, *events, END], WriteOptions(transfer_syntax=layout.uid))
@@ -174,12 +175,12 @@ EXACT: list[tuple[str, list[Event], Make]] = [
 
 
 @TO_BOTH
-@pytest.mark.parametrize(("events", "make"), cases(EXACT))
+@each(("events", "make"), cases(EXACT))
 def test_bytes_of_a_data_set(events: list[Event], make: Make, layout: Layout) -> None:
     assert written(*events, options=WriteOptions(transfer_syntax=layout.uid)) == make(layout)
 
 
-@pytest.mark.parametrize("vr", sorted(set(VRS) - {"SQ"}))
+@each("vr", sorted(set(VRS) - {"SQ"}))
 def test_header_of_each_vr(vr: str) -> None:
     # Twice, because the second time the element is in the table.
     events = sequence(REFERENCES, [element(PRIVATE, vr)], [element(PRIVATE, vr)])
@@ -187,8 +188,8 @@ def test_header_of_each_vr(vr: str) -> None:
     assert written(*events) == EXPLICIT.open_sequence(REFERENCES, item, item)
 
 
-@pytest.mark.parametrize("uid", [EXPLICIT.uid, IMPLICIT.uid, JPEG_UID])
-@pytest.mark.parametrize(("make", "events"), cases(SEQUENCES))
+@each("uid", [EXPLICIT.uid, IMPLICIT.uid, JPEG_UID])
+@each(("make", "events"), cases(SEQUENCES))
 def test_sequences(make: Any, events: list[Event], uid: str) -> None:
     stream = [START, *events, END]
     if uid != JPEG_UID and any(event[0] == EventType.START_FRAGMENTS for event in events):
@@ -364,7 +365,7 @@ PARTS: list[tuple[str, list[Event], bytes]] = [
 ]
 
 
-@pytest.mark.parametrize(("events", "expected"), cases(PARTS))
+@each(("events", "expected"), cases(PARTS))
 def test_elements_in_parts(events: list[Event], expected: bytes) -> None:
     assert written(*events) == expected
     around = element(0x00090010, "LO", "a"), element(PATIENT_ID, "LO", "b")
@@ -375,7 +376,7 @@ def test_elements_in_parts(events: list[Event], expected: bytes) -> None:
     assert written(*nested) == EXPLICIT.open_sequence(REFERENCES, item, item)
 
 
-@pytest.mark.parametrize(("events", "expected"), cases(PARTS))
+@each(("events", "expected"), cases(PARTS))
 def test_elements_in_parts_in_implicit_vr(events: list[Event], expected: bytes) -> None:
     vr = expected[4:6].decode()
     value = expected[12 if vr in LONG_VRS else 8 :]
@@ -383,7 +384,7 @@ def test_elements_in_parts_in_implicit_vr(events: list[Event], expected: bytes) 
     assert written(*events, options=implicit) == IMPLICIT.element(PRIVATE, vr, value)
 
 
-@pytest.mark.parametrize(("vr", "data", "values"), cases(LONG))
+@each(("vr", "data", "values"), cases(LONG))
 def test_long_values_round_trip(vr: str, data: bytes, values: tuple[Any, ...]) -> None:
     events, error = parse([bytes(128) + b"DICM" + EXPLICIT.element(PRIVATE, vr, data)])
     assert error is None
@@ -428,7 +429,7 @@ BAD_PARTS: list[tuple[str, list[Event]]] = [
 ]
 
 
-@pytest.mark.parametrize("events", cases(BAD_PARTS))
+@each("events", cases(BAD_PARTS))
 def test_invalid_parts_are_refused(events: list[Event]) -> None:
     before = sequence(REFERENCES, [])[:2]
     events = [(kind, PRIVATE, vr, value) for kind, _, vr, value in events]
@@ -688,7 +689,7 @@ BAD_FRAGMENTS: list[tuple[str, list[Event]]] = [
 ]
 
 
-@pytest.mark.parametrize("events", cases(BAD_FRAGMENTS))
+@each("events", cases(BAD_FRAGMENTS))
 def test_invalid_fragments_are_refused(events: list[Event]) -> None:
     assert refused(START, *events).location == Location(None, 0, "7FE00010")
 
@@ -719,8 +720,8 @@ MISFITS: list[tuple[str, tuple[Any, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize("known", [False, True])
-@pytest.mark.parametrize(("vr", "values"), [pytest.param(*row, id=f"{row[0]} {row[1]!a}") for row in MISFITS])
+@each("known", [False, True])
+@each(("vr", "values"), [pytest.param(*row, id=f"{row[0]} {row[1]!a}") for row in MISFITS])
 def test_value_that_does_not_fit_its_vr_is_refused(vr: str, values: tuple[Any, ...], known: bool) -> None:
     before = sequence(REFERENCES, [element(PRIVATE, vr)], [])[:-2] if known else sequence(REFERENCES, [])[:2]
     error = refused(START, *before, element(PRIVATE, vr, *values))
@@ -812,8 +813,8 @@ EXAMPLES: dict[EventType, Event] = {
 }
 
 
-@pytest.mark.parametrize("kind", EventType, ids=lambda kind: kind.name)
-@pytest.mark.parametrize("place", PLACES)
+@each("kind", EventType, ids=lambda kind: kind.name)
+@each("place", PLACES)
 def test_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
     before, legal = PLACES[place]
     event = EXAMPLES[kind]
@@ -953,7 +954,7 @@ def _is_odd(value: Any) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # many of the files are odd on purpose
-@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
+@each("path", BUNDLED, ids=lambda path: path.name)
 def test_bundled_files_round_trip(path: Path) -> None:
     original = path.read_bytes()
     options = ReadOptions(force=original[128:132] != b"DICM", deviations={"truncated": "error"})

@@ -42,6 +42,7 @@ from tests.formats.xml.reading import (
     read_well,
     values,
 )
+from tests.support.each import each
 
 _AT = f'{MARK}<DicomAttribute tag="{KEY}" vr='
 _END = "</DicomAttribute>"
@@ -342,12 +343,12 @@ _FORMS: list[tuple[str, str, list[str], Sequence[Event]]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "codes", "events"), cases(_FORMS))
+@each(("text", "codes", "events"), cases(_FORMS))
 def test_form_is_read_and_reported(text: str, codes: list[str], events: Sequence[Event]) -> None:
     assert read_oddly(document(text)) == (shown(in_dataset(events)), codes)
 
 
-@pytest.mark.parametrize(("text", "codes", "events"), cases(_FORMS))
+@each(("text", "codes", "events"), cases(_FORMS))
 def test_form_is_an_error_in_the_strict_profile(text: str, codes: list[str], events: Sequence[Event]) -> None:
     _, error = read_badly(document(text), ReadOptions(profile="strict"))
     assert type(error) is DicomXmlError
@@ -408,7 +409,7 @@ def _around(text: str) -> str:
     return document(attribute("LO", tag="00090010"), text, attribute("LO", tag="00091002"))
 
 
-@pytest.mark.parametrize(("text", "message", "kept", "member"), _WRONG_CASES)
+@each(("text", "message", "kept", "member"), _WRONG_CASES)
 def test_wrong_value_is_an_error_by_default(text: str, message: str, kept: str, member: str) -> None:
     for options in (ReadOptions(), ReadOptions(on_error="keep", deviations={"wrong-value": "error"})):
         events, error = read_badly(_around(text), options)
@@ -418,7 +419,7 @@ def test_wrong_value_is_an_error_by_default(text: str, message: str, kept: str, 
         assert events == shown(in_dataset([element("LO", tag=0x00090010)]))[:-1]
 
 
-@pytest.mark.parametrize(("text", "message", "kept", "member"), _WRONG_CASES)
+@each(("text", "message", "kept", "member"), _WRONG_CASES)
 def test_wrong_value_costs_its_element(text: str, message: str, kept: str, member: str) -> None:
     before, after = element("LO", tag=0x00090010), element("LO", tag=0x00091002)
     events, codes = read_oddly(_around(text), ReadOptions(on_error="skip"))
@@ -431,7 +432,7 @@ def test_wrong_value_costs_its_element(text: str, message: str, kept: str, membe
     assert codes_too == codes
 
 
-@pytest.mark.parametrize(("text", "message", "kept", "member"), _WRONG_CASES)
+@each(("text", "message", "kept", "member"), _WRONG_CASES)
 @pytest.mark.filterwarnings("ignore")
 def test_kept_element_is_written_unchanged(text: str, message: str, kept: str, member: str) -> None:
     options = ReadOptions(on_error="keep", on_deviation=DeviationLog())
@@ -509,7 +510,7 @@ _LONG: list[tuple[str, str, list[Event]]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "events"), cases(_LONG))
+@each(("text", "events"), cases(_LONG))
 def test_fault_in_a_long_value_costs_its_element(text: str, events: list[Event]) -> None:
     limits = ReadOptions(limits=SMALL)
     _, error = read_badly(_around(text), limits)

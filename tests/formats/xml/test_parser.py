@@ -34,6 +34,7 @@ from tests.formats.xml.reading import (
     read_well,
     values,
 )
+from tests.support.each import each
 from tests.support.memory import peak
 
 _SMALL = ReadOptions(limits=SMALL)
@@ -73,7 +74,7 @@ _VALUES = [
 ]
 
 
-@pytest.mark.parametrize(("vr", "content", "expected"), cases(_VALUES))
+@each(("vr", "content", "expected"), cases(_VALUES))
 def test_values_are_parsed(vr: str, content: str, expected: tuple[object, ...]) -> None:
     assert read_well(document(attribute(vr, content))) == shown(in_dataset([element(vr, *expected)]))
 
@@ -360,7 +361,7 @@ _ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "kind", "message"), cases(_ERRORS))
+@each(("text", "kind", "message"), cases(_ERRORS))
 def test_error_has_type_message_and_offset(text: str, kind: type[InputError], message: str) -> None:
     _, error = read_badly(text)
     assert type(error) is kind
@@ -514,9 +515,9 @@ _ONE = "<NativeDicomModel></NativeDicomModel>"
 _MARKS = {"utf-8": b"\xef\xbb\xbf", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff", "latin-1": b""}
 
 
-@pytest.mark.parametrize("between", ["", "\n", "<!-- é -->\r\n<?p é?> ", "<!----><?p??>"])
-@pytest.mark.parametrize("second", _MARKS)
-@pytest.mark.parametrize("first", _MARKS)
+@each("between", ["", "\n", "<!-- é -->\r\n<?p é?> ", "<!----><?p??>"])
+@each("second", _MARKS)
+@each("first", _MARKS)
 def test_documents_in_different_encodings_may_follow_each_other(first: str, second: str, between: str) -> None:
     name = {"latin-1": "ISO-8859-1"}.get(second, second[:6])
     data = _MARKS[first] + (_declared(first) + "<NativeDicomModel a='>'/>" + between).encode(first)
@@ -528,7 +529,7 @@ def _declared(encoding: str) -> str:
     return '<?xml version="1.0" encoding="ISO-8859-1"?>' if encoding == "latin-1" else ""
 
 
-@pytest.mark.parametrize(
+@each(
     "junk",
     [
         "junk",
@@ -545,7 +546,7 @@ def _declared(encoding: str) -> str:
         "<?xml?>",
     ],
 )
-@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\xff\xfe"])
+@each("mark", [b"", b"\xef\xbb\xbf", b"\xff\xfe"])
 def test_other_bytes_between_documents_are_an_error(junk: str, mark: bytes) -> None:
     encoding = "utf-16-le" if mark == b"\xff\xfe" else "utf-8"
     for text in ("<NativeDicomModel/>", _ONE):

@@ -31,6 +31,7 @@ from tests.formats.json.reading import (
     start_parts,
 )
 from tests.formats.xml.reading import NAMESPACE, read_oddly, read_well
+from tests.support.each import each
 from tests.support.memory import peak
 
 _START = f'<?xml version="1.0" encoding="UTF-8"?>\n<NativeDicomModel xmlns="{NAMESPACE}" xml:space="preserve">'  # A.1.5
@@ -111,7 +112,7 @@ _ELEMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("event", "expected"), cases(_ELEMENTS))
+@each(("event", "expected"), cases(_ELEMENTS))
 def test_elements_are_written(event: Event, expected: str | None) -> None:
     assert _attribute(event).startswith(expected or '"DS"><Value number="1">1.0000</Value>')
 
@@ -214,7 +215,7 @@ def test_long_values_are_written_in_segments() -> None:
     assert read_well(_written(in_dataset([start_parts("OB"), end_parts("OB")]))) == shown(in_dataset([element("OB")]))
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "pieces", "numbers"),
     [
         ("UC", [some("UC", None)], []),
@@ -230,7 +231,7 @@ def test_long_values_are_written_in_segments() -> None:
         ("US", [some("US", *[None] * 3000), some("US", 1)], [*(f"{n}/" for n in range(1, 3001)), "3001"]),
     ],
 )
-@pytest.mark.parametrize("indent", [None, 1])
+@each("indent", [None, 1])
 def test_single_empty_value_in_parts_is_left_out(
     vr: str, pieces: list[Event], numbers: list[str], indent: int | None
 ) -> None:
@@ -258,7 +259,7 @@ def test_json_element_becomes_text() -> None:
     assert read_well(_written(in_dataset([event]))) == shown(in_dataset([element("UT", kept)]))
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         '{"vr":"US","Value":["many",1.50,null]}',
@@ -274,14 +275,14 @@ def test_json_element_becomes_text() -> None:
         '{"vr":"LO","BulkDataURI":"urn:uuid:"}',
     ],
 )
-@pytest.mark.parametrize("indent", [None, 2])
+@each("indent", [None, 2])
 def test_json_element_with_a_form_in_xml_is_kept(text: str, indent: int | None) -> None:
     vr = json.loads(text).get("vr", "")
     events = in_dataset([(EventType.JSON_ELEMENT, TAG, vr if vr in VRS else "", text)])
     assert read_oddly(_written(events, indent), ReadOptions(on_error="keep"))[0] == shown(events)
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         '"a"',
@@ -438,8 +439,8 @@ _ERRORS = [
 ]
 
 
-@pytest.mark.parametrize("indent", [None, 2])
-@pytest.mark.parametrize(("events", "message"), cases(_ERRORS))
+@each("indent", [None, 2])
+@each(("events", "message"), cases(_ERRORS))
 def test_error_has_message_and_path(events: list[Event], message: str, indent: int | None) -> None:
     blocks: list[bytes] = []
     writer = XmlWriter(blocks.append, indent=indent)

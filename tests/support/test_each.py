@@ -1,0 +1,33 @@
+"""A test over many cases."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.each import each
+
+
+def test_failing_case_is_named_and_skipped_ones_are_passed_over() -> None:
+    seen = []
+
+    @each("one", [1, pytest.param(2, id="two"), 3])
+    @each(("left", "right"), [("a", "b")])
+    def test(one: int, left: str, right: str, other: int = 0) -> None:
+        seen.append((one, left, right))
+        if one == 1:
+            pytest.skip("the first")
+        assert one < 2, "too much"
+
+    with pytest.raises(AssertionError, match="too much") as caught:
+        test()
+    assert caught.value.__notes__ == ["in the case 'a', 'b'", "in the case 'two'"]
+    assert seen == [(1, "a", "b"), (2, "a", "b")]
+
+
+def test_test_without_a_case_that_runs_is_skipped() -> None:
+    @each("one", range(2))
+    def test(one: int) -> None:
+        pytest.skip(str(one))
+
+    with pytest.raises(pytest.skip.Exception, match="0"):
+        test()
