@@ -273,11 +273,11 @@ class Part10Parser(ElementParser, SelfEncoding):
 
     def _group_length(self) -> bool:
         """Read the length of the File Meta Information, as nearly every file has it."""
+        self._tag = _GROUP_LENGTH
         if self._input.lacks(_GROUP_LENGTH_SIZE):
             return False
         if self._places is not None:
             self._places.mark(self._input.offset)
-        self._tag = _GROUP_LENGTH
         length = int.from_bytes(self._input.take(_GROUP_LENGTH_SIZE)[len(_GROUP_LENGTH_HEADER) :], "little")
         self._context.see(_GROUP_LENGTH)
         self._context.limit = self._meta_end = self._input.offset + length
