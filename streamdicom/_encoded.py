@@ -11,13 +11,17 @@ These events never leave the library.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from streamdicom._records import NamedTuple
-from streamdicom.events import Event
+from streamdicom.events import END_SEQUENCE, START_SEQUENCE, Event
 
 ENCODED = 32
 """The type of the event."""
+
+_PATH = 9  # the index of ``Encoded.path``
 
 UNCHANGED = -2
 """The last tag of a data set or item to which nothing was added."""
@@ -34,6 +38,7 @@ class Path(NamedTuple):
         kept: The number of those that have not ended.
         ended_items: The number of items around the start that have ended.
         open_items: The number of items that have begun and not ended.
+        sees_all: Whether filters see the events of what is left out, because the writer leaves it out.
     """
 
     sequences: list[tuple[int, int]]
@@ -43,6 +48,12 @@ class Path(NamedTuple):
     kept: int
     ended_items: int
     open_items: int
+    sees_all: bool
+
+    @property
+    def seen(self) -> list[tuple[int, int]]:
+        """The open sequences that filters see."""
+        return self.sequences if self.sees_all else self.sequences[: len(self.sequences) - self.left_out]
 
 
 class Encoded(NamedTuple):
@@ -60,6 +71,8 @@ class Encoded(NamedTuple):
         blocks: In XML, the private group and its reserved blocks as far as this part has them, of the data set or item
             around it and of each open item; see ``BlocksState``.
         path: The fields of ``Path``, if some elements are left out or a stage must know the place.
+        events: Returns the events that this part stands for. The bytes that they were read from are kept for this.
+        counts: The number of events at least, and of bytes that they were read from.
     """
 
     data: bytes
@@ -71,16 +84,55 @@ class Encoded(NamedTuple):
     ended_items: int
     open_items: int
     blocks: list[tuple[int, list[tuple[int, str]]]]
-    path: tuple[Any, ...] | None = None
+    path: tuple[Any, ...] | None
+    events: Callable[[], list[Event]]
+    counts: tuple[int, int]
 
 
 def path_of(value: tuple[Any, ...]) -> Path:
     """Return the path in the value of an ``Encoded`` event.
 
-    >>> path_of((b"", -2, False, 0, [], [], 0, 0, [], ([(0x00081140, 2)], True, 0, 1, 1, 0, 0))).sequences
+    >>> path = [(0x00081140, 2)], True, 0, 1, 1, 0, 0, False
+    >>> path_of((b"", -2, False, 0, [], [], 0, 0, [], path, list, (0, 0))).sequences
     [(528704, 2)]
     """
-    return Path(*value[-1])
+    return Path(*value[_PATH])
+
+
+def levels_after(levels: list[int], in_sequence: bool, encoded: Encoded) -> list[int]:
+    """Return the last tag of the data set and of each open item after an event.
+
+    Left out are the items that filters do not see.
+
+    Args:
+        levels: The same before it, outermost first.
+        in_sequence: Whether an item of a sequence, or its end, is due before it.
+        encoded: The value of the event.
+
+    >>> begun = Encoded(b"", -1, False, 0, [(0x00081140, 1)], [(0, -2)], 0, 1, [], None, list, (2, 30))
+    >>> levels_after([0x00080018], False, begun)
+    [528704, -1]
+    """
+    if encoded.path is None:
+        levels = levels[: len(levels) + in_sequence - encoded.changed]
+        for tag, _ in encoded.opened:
+            levels[-1] = tag
+            levels.append(-1)
+        if encoded.in_sequence:
+            levels.pop()
+        elif encoded.last != UNCHANGED:
+            levels[-1] = encoded.last
+        return levels
+    path = Path(*encoded.path)
+    tags = [tag for tag, _ in path.seen]
+    if path.in_sequence and (path.sees_all or not path.left_out):
+        return tags
+    last = encoded.last
+    if path.left_out and path.sees_all:  # their order does not matter
+        last = -1
+    elif last == UNCHANGED:
+        last = levels[len(tags)]
+    return [*tags, last]
 
 
 def take_back(event: Event, count: int) -> tuple[Event | None, int]:
@@ -93,15 +145,17 @@ def take_back(event: Event, count: int) -> tuple[Event | None, int]:
     Returns:
         The event without them, and 0; or None and the number to take back before the event.
 
-    >>> begun = ENCODED, 0, "", (b',"00081140":{"vr":"SQ"', -2, True, 0, [(0x00081140, 0)], [(0, -2)], 0, 0, [], None)
-    >>> take_back(begun, 1)
-    ((32, 0, '', Encoded(data=b'', last=-2, in_sequence=False, changed=0, opened=[], starts=[], ended_items=0, \
-open_items=0, blocks=[], path=None)), 0)
+    >>> text, sequence = b',"00081140":{"vr":"SQ"', [(0x00081140, 0)]
+    >>> begun = ENCODED, 0, "", (text, -2, True, 0, sequence, [(0, -2)], 0, 0, [], None, list, (1, 12))
+    >>> [rest, _] = take_back(begun, 1)
+    >>> Encoded(*rest[3]).data
+    b''
     >>> take_back(begun, 2)
     (None, 1)
     """
     kind, tag, vr, value = event
     encoded = Encoded(*value)
+    encoded = encoded._replace(events=partial(_events_without, encoded, count), counts=(0, encoded.counts[1]))
     if encoded.path is not None:
         path = Path(*encoded.path)
         begun = len(path.sequences) - path.kept
@@ -134,3 +188,17 @@ open_items=0, blocks=[], path=None)), 0)
         blocks=encoded.blocks[: open_items + 1],
     )
     return (kind, tag, vr, before), 0
+
+
+def _events_without(encoded: Encoded, count: int) -> list[Event]:
+    """Return the events of a part without the sequences to take back."""
+    events = encoded.events()
+    begun: list[int] = []
+    for index, (kind, *_) in enumerate(events):
+        if kind == START_SEQUENCE:
+            begun.append(index)
+        elif kind == END_SEQUENCE:
+            del begun[-1:]
+    path = None if encoded.path is None else Path(*encoded.path)
+    kept = (len(encoded.starts) if path is None else len(path.sequences) - path.kept) - count
+    return events[: begun[kept]] if kept < len(begun) else events

@@ -17,6 +17,7 @@ use crate::check::ElementRules;
 use crate::datasets::{RawEvents, RawMaker};
 use crate::objects::with_events;
 use crate::output::{Fill, OutputForm, Start, with_output};
+use crate::replaced::Source;
 
 const PIXEL_REPRESENTATION: u32 = 0x0028_0103;
 
@@ -150,9 +151,13 @@ impl Encoding<'_, '_> {
                 let refused_tag = PIXEL_REPRESENTATION;
                 let start = Start { outside: state.sequences.len(), items, path, has_wishes: true, refused_tag };
                 let py = self.data.py();
+                let began = JsonSource { data: Vec::new(), state: start_of(state), limits: self.limits.clone() };
+                let source = |found: &(usize, Verdict)| {
+                    Source::Json(JsonSource { data: data[position..found.0].to_vec(), ..began })
+                };
                 let run =
                     Detached { py, data, position, state: &mut *state, limits: self.limits, scratch: &mut *scratch };
-                if let Some((end, verdict)) = with_output(self.form, start, self.events, run)? {
+                if let Some((end, verdict)) = with_output(self.form, start, self.events, run, source)? {
                     (position, kept) = (end, kept.min(state.kept));
                     if verdict != Verdict::Odd {
                         break verdict;
@@ -178,6 +183,32 @@ impl Encoding<'_, '_> {
         };
         state.kept = kept;
         Ok((position, verdict))
+    }
+}
+
+/// Text that a run has read, and how it began.
+pub struct JsonSource {
+    pub data: Vec<u8>,
+    state: State,
+    limits: Limits,
+}
+
+impl JsonSource {
+    /// Hand the events to a handler again.
+    pub fn run<H: Handler>(&self, handler: &mut H) {
+        run(&self.data, 0, &mut self.state.clone(), &self.limits, &mut Scratch::default(), handler);
+    }
+}
+
+/// Return the state of a run that begins, without what it has found before.
+fn start_of(state: &State) -> State {
+    State {
+        element: (0, None),
+        sequences: state.sequences.clone(),
+        levels: state.levels.iter().map(|level| Level { last: level.last, seen: Vec::new() }).collect(),
+        skipped: Vec::new(),
+        marks: Marks::default(),
+        ..*state
     }
 }
 

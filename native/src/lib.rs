@@ -8,6 +8,7 @@ mod json;
 mod objects;
 mod output;
 mod part10;
+mod replaced;
 mod xml;
 
 use pyo3::prelude::*;

@@ -16,6 +16,8 @@ use streamdicom_scan::handler::Handler;
 use streamdicom_scan::vr::Vr;
 use streamdicom_scan::xml::Blocks;
 
+use crate::replaced::{Replaced, Selected, Source};
+
 const ENCODED: i64 = 32;
 const LAST_OF_FILE_META: i64 = 0x0002_FFFF;
 const SOP_INSTANCE_UID: i64 = 0x0008_0018;
@@ -58,7 +60,7 @@ fn learn_keyword(keyword: &Bound<'_, PyAny>, tag: u32) -> PyResult<()> {
 /// The elements that the engine may write, among all that it can.
 #[pyclass(frozen)]
 pub struct OutputChoice {
-    choice: Choice,
+    pub choice: Choice,
     /// The highest tag with a condition on the data set, or -1.
     head: i64,
     /// Takes a level, a tag and a VR or "" for all; returns whether elements with the tag are unwanted, whether they have
@@ -91,13 +93,13 @@ impl OutputChoice {
 }
 
 impl OutputChoice {
-    fn swap(&self, answers: Option<Answers>) -> Option<Answers> {
+    pub fn swap(&self, answers: Option<Answers>) -> Option<Answers> {
         std::mem::replace(&mut self.answers.lock().unwrap_or_else(|poisoned| poisoned.into_inner()), answers)
     }
 
     /// Decide with the interpreter, which other threads may have meanwhile.
     #[cold]
-    fn judge(&self, level: u32, tag: u32, vr: Option<Vr>) -> PyResult<Option<Answer>> {
+    pub fn judge(&self, level: u32, tag: u32, vr: Option<Vr>) -> PyResult<Option<Answer>> {
         let Some(judge) = &self.judge else { return Ok(None) };
         Python::attach(|py| {
             let answer: Option<(bool, bool, i64)> =
@@ -128,6 +130,17 @@ impl OutputForm {
     /// Return whether the path to a run matters, beyond the number of open sequences.
     pub fn has_choice(&self) -> bool {
         self.choice.is_some()
+    }
+
+    /// Return the selection of a reader, if any, at the start of a run.
+    fn selected(&self, py: Python<'_>, start: &Start) -> Option<Selected> {
+        let choice = self.choice.as_ref().filter(|choice| choice.get().choice.passes_over)?;
+        Some(Selected {
+            choice: choice.clone_ref(py),
+            path: start.path.clone(),
+            in_sequence: start.items.is_some(),
+            has_wishes: start.has_wishes,
+        })
     }
 
     /// Return the highest tag with a condition, or -1.
@@ -260,12 +273,16 @@ fn choose<O: Handler + Send, F: Fill>(
 }
 
 /// Append the output of a run to a list, as one event; return None if the form does not say what it may write there.
+///
+/// `source` returns what the run has read.
 pub fn with_output<F: Fill>(
     form: &OutputForm,
     start: Start,
     events: &Bound<'_, PyList>,
     fill: F,
+    source: impl FnOnce(&F::Found) -> Source,
 ) -> PyResult<Option<F::Found>> {
+    let selected = form.selected(events.py(), &start);
     let spare = SPARE.take();
     let mut blocks = Vec::new();
     let (found, mut data, position, path) = match &form.form {
@@ -303,7 +320,11 @@ pub fn with_output<F: Fill>(
         }
     };
     if !data.is_empty() || path.is_some() {
-        append(events, &data, position, blocks, path)?;
+        let source = source(&found);
+        let counts = (position.events, source.size());
+        let sees_all = selected.is_none();
+        let replaced = Bound::new(events.py(), Replaced { source, selected })?;
+        append(events, &data, position, blocks, path.map(|path| path_tuple(path, sees_all)), (replaced, counts))?;
     }
     data.clear();
     if data.capacity() <= MAX_SPARE {
@@ -313,26 +334,30 @@ pub fn with_output<F: Fill>(
 }
 
 /// The path, and the other fields of `Path` in its order.
-type PathTuple = (Vec<(u32, i64)>, bool, usize, usize, usize, usize, usize);
+type PathTuple = (Vec<(u32, i64)>, bool, usize, usize, usize, usize, usize, bool);
+
+fn path_tuple(path: Path, sees_all: bool) -> PathTuple {
+    let Path { sequences, in_sequence, left_out, outside, kept, ended_items, open_items } = path;
+    (sequences, in_sequence, left_out, outside, kept, ended_items, open_items, sees_all)
+}
 
 fn append(
     events: &Bound<'_, PyList>,
     data: &[u8],
     position: Position,
     blocks: Vec<Blocks>,
-    path: Option<Path>,
+    path: Option<PathTuple>,
+    replaced: (Bound<'_, Replaced>, (usize, usize)),
 ) -> PyResult<()> {
-    let Position { last, in_sequence, changed, outer, begun, ended_items, open_items } = position;
+    let Position { last, in_sequence, changed, outer, begun, ended_items, open_items, .. } = position;
+    let (replaced, counts) = replaced;
     let opened = begun.iter().map(|sequence| (sequence.tag, sequence.items));
     let opened: Vec<(u32, i64)> = outer.into_iter().chain(opened).collect();
     let starts: Vec<(usize, i64)> = begun.iter().map(|sequence| (sequence.start, sequence.last)).collect();
     let data = PyBytes::new(events.py(), data);
     let blocks: Vec<(i64, Vec<(u8, String)>)> = blocks.into_iter().map(|one| (one.group, one.creators)).collect();
-    let path: Option<PathTuple> = path.map(|path| {
-        let Path { sequences, in_sequence, left_out, outside, kept, ended_items, open_items } = path;
-        (sequences, in_sequence, left_out, outside, kept, ended_items, open_items)
-    });
-    let value = (data, last, in_sequence, changed, opened, starts, ended_items, open_items, blocks, path);
+    let value =
+        (data, last, in_sequence, changed, opened, starts, ended_items, open_items, blocks, path, replaced, counts);
     events.append((ENCODED, 0, "", value))
 }
 

@@ -1,9 +1,12 @@
 //! Functions of the module for DICOM files.
 
+mod again;
 mod head;
 mod run;
 
 use pyo3::prelude::*;
+
+pub use again::Part10Source;
 
 pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<head::Part10Head>()?;

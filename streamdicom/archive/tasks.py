@@ -288,16 +288,9 @@ class _Batch:
         """Add the data sets of a file."""
         try:
             with open_input(item.path) as data:
-                # Nearly all DICOM files have their elements in order, and it takes time to hold a data set.
-                if item.kind == Kind.DICOM:
-                    read = self._pieces(data)
-                    if self._add(item.path, item.kind, self._events(read, form=self._form), is_final=False):
-                        deque(read, 0)  # the rest, for its digest
-                        return
-                    data.seek(0)
                 read = self._pieces(data)
-                if self._add(item.path, item.kind, sort_elements(self._events(read))):
-                    deque(read, 0)
+                if self._add(item.path, item.kind, self._events(read)):
+                    deque(read, 0)  # the rest, for its digest
         except OSError as error:
             if error.filename != item.path:
                 raise
@@ -312,29 +305,20 @@ class _Batch:
         elif member.kind == Kind.FAULT:
             self.fail(name, member.fault)
         else:
-            self._add(name, member.kind, sort_elements(self._events(member.data, member.expansion)))
+            self._add(name, member.kind, self._events(member.data, member.expansion))
 
     def fail(self, name: str, reason: str) -> None:
         """Record that an input failed."""
         self._failures.append(Message(name, reason))
 
-    def _events(
-        self, data: Iterable[bytes], expansion: Expansion | None = None, form: object | None = None
-    ) -> Iterator[Event]:
-        return expanded_events(data, self._reading, expansion or Expansion(_LIMITS), form)
+    def _events(self, data: Iterable[bytes], expansion: Expansion | None = None) -> Iterator[Event]:
+        return sort_elements(expanded_events(data, self._reading, expansion or Expansion(_LIMITS), self._form))
 
-    def _add(self, name: str, kind: int, events: Iterator[Event], *, is_final: bool = True) -> bool:
-        """Add the data sets of an input; return False, and add nothing, if it fails.
-
-        Args:
-            name: The name of the input.
-            kind: Its kind.
-            events: Its events.
-            is_final: Whether to record a failure.
-        """
+    def _add(self, name: str, kind: int, events: Iterator[Event]) -> bool:
+        """Add the data sets of an input; if it fails, record that and return False."""
         if self._compressor is None:
             start = self._spool.tell()
-            is_written = self._write(name, kind, events, self._spool, is_final)
+            is_written = self._write(name, kind, events, self._spool)
             if is_written:
                 self._size = self._spool.tell()
             else:
@@ -344,7 +328,7 @@ class _Batch:
         from tempfile import SpooledTemporaryFile  # which takes long to import
 
         with SpooledTemporaryFile(_MAX_IN_MEMORY, dir=self._rendering.folder) as text:
-            is_written = self._write(name, kind, events, text, is_final)
+            is_written = self._write(name, kind, events, text)
             if is_written:
                 for start, end in pairwise([*self._cuts, text.tell()]):
                     self._end_long_member()
@@ -362,7 +346,7 @@ class _Batch:
             self._compressor = new_compressor(self._rendering.compress)
             self._places.members.append(MemberPlace(self._spool.tell(), self._size))
 
-    def _write(self, name: str, kind: int, events: Iterator[Event], target: _Spool | IO[bytes], is_final: bool) -> bool:
+    def _write(self, name: str, kind: int, events: Iterator[Event], target: _Spool | IO[bytes]) -> bool:
         """Write the data sets of an input; return False if the text must be dropped."""
         count = 0
         known = len(self._places.starts)
@@ -382,8 +366,7 @@ class _Batch:
         report = self._take_report()
         if failure:
             del self._places.starts[known:], self._places.hashes[known:]
-            if is_final:
-                self.fail(name, failure)
+            self.fail(name, failure)
             return False
         if self._deidentified is not None:
             self._deidentified.add(report)

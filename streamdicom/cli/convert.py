@@ -6,7 +6,6 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from warnings import catch_warnings, showwarning
 
 from streamdicom._records import NamedTuple, replace
 from streamdicom.api import expanded_events, write_events
@@ -18,15 +17,11 @@ from streamdicom.cli.options import note_unmatched, read_options, write_options
 from streamdicom.cli.outputs import target_of
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.codec import output_form
-from streamdicom.deviations import Deviation
-from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
 from streamdicom.filters import needed_file_meta, needed_file_meta_of_each, sort_elements
 from streamdicom.formats import DICOM, FORMATS, JSON, NDJSON, XML, FormatName, expand, form_of_name, recognize
 from streamdicom.io import Expansion, not_blank
 from streamdicom.options import ReadOptions, WriteOptions
-
-_MAX_DEVIATIONS = 10_000
 
 
 def run(arguments: Arguments) -> int:
@@ -82,23 +77,7 @@ def convert_file(
     size = size_of(source)
     convert = _Conversion(source, target, indent, to, reading, writing)
     with ProgressLine(f"Converting {source}", size, prints=is_pipe(target)) as progress, naming_input(source):
-        # Nearly all inputs have their elements in order, and it takes time to hold a data set.
-        if is_pipe(source) or is_pipe(target) or not convert.is_done_in_order(progress):
-            progress.update(f"Converting {source}", 0, size)
-            convert.run(progress)
-
-
-class _TooManyError(Exception):
-    """More deviations than may be held."""
-
-
-class _Deviations(list[Deviation]):
-    """The deviations of a conversion that may have to be repeated."""
-
-    def __call__(self, deviation: Deviation) -> None:
-        if len(self) >= _MAX_DEVIATIONS:
-            raise _TooManyError
-        self.append(deviation)
+        convert.run(progress)
 
 
 class _Conversion(NamedTuple):
@@ -111,35 +90,8 @@ class _Conversion(NamedTuple):
     reading: ReadOptions
     writing: WriteOptions
 
-    def is_done_in_order(self, progress: ProgressLine) -> bool:
-        """Convert a file whose elements are in order by the engine.
-
-        Returns:
-            False if that fails; nothing is left then.
-        """
-        report = self.reading.on_deviation
-        deviations = _Deviations()
-        reading = self.reading if report is None else replace(self.reading, on_deviation=deviations)
-        with catch_warnings(record=True) as caught:
-            try:
-                if not self._replace(reading=reading).run(progress, sorts=False):
-                    return False
-            except (StreamDicomError, _TooManyError):
-                return False
-        for warning in caught:
-            showwarning(warning.message, warning.category, warning.filename, warning.lineno)
-        for deviation in deviations:
-            assert report is not None
-            report(deviation)
-        return True
-
-    def run(self, progress: ProgressLine, *, sorts: bool = True) -> bool:
-        """Convert the file.
-
-        Args:
-            progress: Counts the bytes read.
-            sorts: Whether to sort the elements. Otherwise, nothing is done unless the engine can write them.
-        """
+    def run(self, progress: ProgressLine) -> None:
+        """Convert the file."""
         source, reading, writing = self.source, self.reading, self.writing
         expansion = Expansion(reading.limits)
         with usage_errors():  # if a package for its compression is missing
@@ -149,14 +101,11 @@ class _Conversion(NamedTuple):
         always = writing.file_meta
         if content == DICOM.name or to != DICOM.name:
             writing = replace(writing, file_meta=True)
-        form = None if sorts else output_form(reading, writing, format=to, array=array)
-        if form is None and not sorts:
-            return False
+        form = output_form(reading, writing, format=to, array=array)
         events: Iterator[Event] = expanded_events(whole, reading, expansion, form)
         if content == DICOM.name:  # where group 0002 is first, whatever tags follow
             events = needed_file_meta(events, always=always)
-        if sorts:
-            events = sort_elements(events)
+        events = sort_elements(events)
         if content != DICOM.name and to != DICOM.name and not always:
             events = needed_file_meta_of_each(events)
         if content == to == DICOM.name and writing.deidentification is None:
@@ -169,7 +118,6 @@ class _Conversion(NamedTuple):
             note_unmatched(reading.where)
         with usage_errors():
             write_events(events, target_of(self.target), self.indent, format=to, options=writing, array=array)
-        return True
 
 
 def _split_first(events: Iterable[Event]) -> tuple[Event | None, Iterator[Event]]:

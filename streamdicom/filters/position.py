@@ -50,8 +50,7 @@ class Position:
         elif kind == END_SEQUENCE:
             del self.items[-1:]
         elif kind == ENCODED:
-            path = path_of(value)
-            self.items = path.sequences[: len(path.sequences) - path.left_out]
+            self.items = list(path_of(value).seen)
         elif kind == START_DATASET:
             self.index = value
             self.items = []

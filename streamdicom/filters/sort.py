@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from operator import itemgetter
+from typing import Any
 
+from streamdicom._encoded import ENCODED, UNCHANGED, Encoded, levels_after
 from streamdicom.events import (
     BULK_DATA,
     ELEMENT,
@@ -26,6 +28,11 @@ _EVENT_OVERHEAD = 128  # bytes of memory of an event, about
 _VALUE_OVERHEAD = 64  # and of each value
 _NUMBERS = frozenset({int, float})
 _AFTER_ALL = 1 << 32  # greater than every tag
+_MAX_SOURCE = 8 * 1024 * 1024  # bytes of which ``Encoded`` events may be held
+_MAX_GROWTH = 8  # times the memory of events that their text in a writer's form takes at most
+_BEFORE_ITEM = frozenset({START_SEQUENCE, END_ITEM})
+_IN_SEQUENCE = Encoded._fields.index("in_sequence")
+_NO_EVENT: Event = (0, 0, "", None)
 
 
 _Member = tuple[int, list[Event]]
@@ -66,11 +73,18 @@ class ElementSorter:
 
     def __init__(self, *, max_size: int = 1024 * 1024) -> None:
         self._max_size = max_size
-        self._held: list[Event] | None = None  # after the start of the data set; None: none is held
+        self._is_holding = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin to hold a data set, after its start."""
+        self._held: list[Event] = []
         self._last = -1  # the highest tag so far in the data set or the innermost item
         self._outer: list[int] = []  # the same for the data set and the items around
         self._is_sorted = True
         self._size = 0
+        self._source_size = -1  # bytes that the held ``Encoded`` events were read from; -1 without any
+        self._needs_events = False  # in place of ``Encoded`` events
 
     def run(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield the events that need not be held any longer, after the next events."""
@@ -78,24 +92,44 @@ class ElementSorter:
         return chain.from_iterable(self._batches(iter(events)))
 
     def _batches(self, events: Iterator[Event]) -> Iterator[Iterable[Event]]:
-        if self._held is not None:
-            yield self._hold(events, self._held)
+        if self._is_holding:
+            yield self._hold(events)
         for event in events:
             yield (event,)
             if event[0] == START_DATASET:
-                self._last, self._outer, self._is_sorted, self._size = -1, [], True, 0
-                yield self._hold(events, [])
+                self._begin()
+                self._is_holding = True
+                yield self._hold(events)
             elif event[0] != END_DATASET:  # of a data set that was too large
                 yield to_end(events)
 
-    def _hold(self, events: Iterator[Event], held: list[Event]) -> Iterable[Event]:
+    def _hold(self, events: Iterator[Event]) -> Iterable[Event]:
         """Hold a data set; return its events when it is complete or too large."""
-        last, size, max_size, append = self._last, self._size, self._max_size, held.append
+        if self._needs_events:
+            return self._hold_events(_as_events(events))
+        try:
+            return self._hold_events(events)
+        except Exception as error:
+            if self._source_size < 0:
+                raise
+            return self._hold_again(_raising(error))  # its events may be too many to be held until the error
+
+    def _hold_again(self, events: Iterator[Event]) -> Iterable[Event]:
+        """Hold the data set from its start, without ``Encoded`` events."""
+        held = self._held
+        self._begin()
+        self._needs_events = True
+        return self._hold_events(_as_events(chain(held, events)))
+
+    def _hold_events(self, events: Iterator[Event]) -> Iterable[Event]:
+        held, last, size, max_size, append = self._held, self._last, self._size, self._max_size, self._held.append
         for event in events:
             append(event)
             kind, tag, _, value = event
             if kind == ELEMENT or kind in _STARTING:
                 if tag < last:
+                    if self._source_size >= 0:
+                        return self._hold_again(events)
                     self._is_sorted = False
                 last = tag
             elif kind == START_ITEM:
@@ -104,14 +138,49 @@ class ElementSorter:
             elif kind == END_ITEM:
                 last = self._outer.pop()
             elif kind == END_DATASET:
-                self._held = None
+                self._is_holding = False
                 return held if self._is_sorted else _sorted(held)
+            elif kind == ENCODED:
+                last, size = self._pass(value, last, size)
+                if not self._is_sorted or (size <= max_size and self._source_size > _MAX_SOURCE):
+                    return self._hold_again(events)
+                if size <= max_size:
+                    continue
+                value = ()
             size += _EVENT_OVERHEAD + _size(value)
             if size > max_size:
-                self._held = None
-                return held if self._is_sorted else _sorted(held)
-        self._held, self._last, self._size = held, last, size
+                self._is_holding = False
+                return chain(held if self._is_sorted else _sorted(held), to_end(events))
+        self._last, self._size = last, size
         return ()
+
+    def _pass(self, value: tuple[Any, ...], last: int, size: int) -> tuple[int, int]:
+        """Go to the place after an ``Encoded`` event; return the last tag and the size."""
+        data, tag, in_sequence, changed, opened, _, _, _, _, path, _, (count, source_size) = value
+        self._source_size += source_size + (self._source_size < 0)
+        if path is not None or in_sequence or changed or opened:
+            before = self._held[-2] if len(self._held) > 1 else _NO_EVENT
+            is_in_sequence = before[3][_IN_SEQUENCE] if before[0] == ENCODED else before[0] in _BEFORE_ITEM
+            *self._outer, last = levels_after([*self._outer, last], is_in_sequence, Encoded(*value))
+        elif tag != UNCHANGED:
+            last = tag
+        text_size = len(data) // _MAX_GROWTH
+        count *= _EVENT_OVERHEAD
+        return last, size + (count if count > text_size else text_size)
+
+
+def _as_events(events: Iterable[Event]) -> Iterator[Event]:
+    """Yield the events that ``Encoded`` events stand for in their place."""
+    for event in events:
+        if event[0] == ENCODED:
+            yield from Encoded(*event[3]).events()
+        else:
+            yield event
+
+
+def _raising(error: Exception) -> Iterator[Event]:
+    raise error
+    yield  # a generator
 
 
 def _sorted(events: list[Event]) -> Iterator[Event]:

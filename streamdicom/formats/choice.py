@@ -6,6 +6,7 @@ may move to a store, and the elements with a condition on the data set.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -47,13 +48,14 @@ _DEFAULT_POLICY = BulkDataPolicy()
 _ALL = _Choice(None, False, frozenset(), None, (), (), False)
 
 
-def chosen_form(form: Any, reading: ReadOptions, writing: WriteOptions) -> Any:
+def chosen_form(form: Any, reading: ReadOptions, writing: WriteOptions, seen: Iterable[int] = ()) -> Any:
     """Return the form for the elements that the engine may write.
 
     Args:
         form: The form of the writer, an ``OutputForm`` of the engine.
         reading: Options for reading.
         writing: Options for writing.
+        seen: More tags that Python must see.
 
     Returns:
         The form; None if the engine may write no elements.
@@ -69,7 +71,7 @@ def chosen_form(form: Any, reading: ReadOptions, writing: WriteOptions) -> Any:
         DatasetConditions(reading.where, reading.limits).tags,
         threshold,
         vrs,
-        tags,
+        (*tags, *seen),
         reading.bulk_data_store is not None,
     )
     has_stages = writing.bulk_data_store is not None or writing.bulk_data_policy != _DEFAULT_POLICY

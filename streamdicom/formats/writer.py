@@ -29,6 +29,9 @@ from streamdicom.events import (
 BLOCK_SIZE = 64 * 1024
 """Characters or bytes that a writer gathers before it passes them on."""
 
+MIN_BLOCK_SIZE = 8 * 1024
+"""Bytes that are passed on alone, and not joined with others."""
+
 ONE_DATASET = "a DICOM file holds one data set; write several as JSON, NDJSON or XML, or each to a file of its own"
 """The message about a second data set for a DICOM file."""
 

@@ -23,7 +23,6 @@ from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
 from streamdicom.limits import Limits
 
 _BLOCK_SIZE = 64 * 1024
-_MIN_BLOCK_SIZE = 8 * 1024  # bytes that are not joined with others
 _MAX_NUMBER_LENGTH = 1 << 30  # the text is the caller's own
 _NUMBER = late_pattern(NUMBER_TEXT)
 _NOT_JSON = "expected one JSON value, found other text"
@@ -242,9 +241,9 @@ class JsonEmitter(StickyWriter):
     def raw_bytes(self, data: bytes) -> None:
         """Write a segment of a raw value in UTF-8; see ``raw_segment``.
 
-        A long one is not copied, unless it must be escaped or indented.
+        It is not copied, unless it must be escaped or indented.
         """
-        if self._indent is not None or self._escapes is not None or len(data) < _MIN_BLOCK_SIZE:
+        if self._indent is not None or self._escapes is not None:
             self.raw_segment(data.decode())
             return
         self.raw_segment("")

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from pydicom.data import get_testdata_file
 
 import streamdicom
 from streamdicom import _native
+from streamdicom._encoded import ENCODED
+from streamdicom.events import Event
+from streamdicom.filters import sort_elements
 from tests.cli.running import ONE, dicom_file, run, without_preamble
 from tests.formats.part10.files import EXPLICIT, start
 
@@ -275,20 +279,21 @@ def test_each_deviation_is_reported_once(tmp_path: Path, is_sorted: bool) -> Non
 def test_engine_converts_with_options(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("streamdicom.cli.convert.sort_elements", lambda events: pytest.fail("Python converts"))
+    count = 0
+
+    def counted(events: Iterator[Event]) -> Iterator[Event]:
+        nonlocal count
+        for event in sort_elements(events):
+            count += event[0] == ENCODED
+            yield event
+
+    monkeypatch.setattr("streamdicom.cli.convert.sort_elements", counted)
     source = dicom_file(tmp_path / "in.dcm")
     before, after = (options, ()) if options == ("-v",) else ((), options)
     assert run(*before, "convert", source, tmp_path / "out.json", *after).code == 0
     assert run(*before, "convert", tmp_path / "out.json", tmp_path / "out.xml").code == 0
     assert ("00100010" in (tmp_path / "out.json").read_text()) is ("--exclude" not in options)
-
-
-def test_many_deviations_are_reported_while_they_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamdicom.cli.convert._MAX_DEVIATIONS", 1)
-    source = tmp_path / "in.json"
-    source.write_text('{"00100020":{"vr":"LO","Value":[""]},"00100021":{"vr":"LO","Value":[""]}}')
-    result = run("-v", "convert", source, tmp_path / "out.json")
-    assert (result.code, result.stderr.count("empty-string")) == (0, 2)
+    assert count > 1
 
 
 @pytest.mark.parametrize(("on_error", "vrs"), [("skip", []), ("keep", ["UT", "UT"])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy
 from streamdicom.codec import output_form
 from streamdicom.deviations import Deviation
 from streamdicom.errors import StreamDicomError
+from streamdicom.events import Event
+from streamdicom.filters import sort_elements
 from streamdicom.formats import FormatName
 from streamdicom.io import Expansion
 from streamdicom.limits import Limits
@@ -92,8 +95,12 @@ def _outcome(
     *,
     road: str,
     indent: int | None = None,
+    held: int | None = None,
 ) -> tuple[bytes | None, list[Any], Any, bool]:
-    """Return output, deviations, error, and whether there were ``Encoded`` events."""
+    """Return output, deviations, error, and whether there were ``Encoded`` events.
+
+    With ``held``, elements are sorted in data sets of at most that memory.
+    """
     deviations: list[Deviation] = []
     is_encoded = False
     target, error = io.BytesIO(), None
@@ -102,17 +109,33 @@ def _outcome(
         if road == "pure":
             patch.setattr(_native, "functions", None)
         options = ReadOptions(on_deviation=deviations.append, **reading)
-        form = output_form(options, writing, format=to, array=False) if road == "transcoded" else None
-        assert (form is not None) is (road == "transcoded")
+        form = output_form(options, writing, format=to, array=False) if road.startswith("transcoded") else None
+        assert (form is not None) is road.startswith("transcoded")
         try:
             stream = expanded_events(chunks, options, Expansion(options.limits), form)
-            events = stream if road == "library" else iter(stream) if road == "streamed" else list(stream)
+            if held is not None:
+                events = sort_elements(_read(stream), max_size=held)
+            else:
+                events = stream if road == "library" else iter(stream) if road == "streamed" else list(stream)
             is_encoded = isinstance(events, list) and any(event[0] == ENCODED for event in events)
             write_events(events, target, indent, format=to, options=writing, array=False)
         except StreamDicomError as raised:
             error = type(raised), str(raised), raised.location
     notes = [*deviations, *(str(warning.message) for warning in caught)]
     return target.getvalue() if error is None else None, notes, error, is_encoded
+
+
+def _read(stream: Iterator[Event]) -> Iterator[Event]:
+    """Yield events and raise an error, after all deviations are reported."""
+    events: list[Event] = []
+    error = None
+    try:
+        events.extend(stream)
+    except StreamDicomError as raised:
+        error = raised
+    yield from events
+    if error is not None:
+        raise error
 
 
 class _Store:
@@ -256,6 +279,48 @@ _TRICKY = """{
 "50000000":{"vr":"SQ","Value":[{"00100010":{"vr":"LO","Value":["x"]}},{"00209111":{"vr":"SQ","Value":[{}]}}]},
 "7FE00010":{"vr":"OB","InlineBinary":"AAE="}}""".encode()
 """Character sets, Pixel Representation and late VRs in and after items that the engine writes."""
+
+
+def _shuffled(draw: st.DrawFn, dataset: dict[str, Any]) -> dict[str, Any]:
+    for attribute in dataset.values():
+        if attribute.get("vr") == "SQ":
+            attribute["Value"] = [_shuffled(draw, item) for item in attribute["Value"]]
+    tags = list(dataset)
+    if tags and draw(st.booleans()):
+        tag = tags.pop(draw(st.integers(0, len(tags) - 1)))
+        tags.insert(draw(st.integers(0, len(tags))), tag)
+    return {tag: dataset[tag] for tag in tags}
+
+
+@st.composite
+def _shuffled_json(draw: st.DrawFn) -> bytes:
+    return json.dumps(_shuffled(draw, json.loads(_TRICKY)), ensure_ascii=draw(st.booleans())).encode()
+
+
+@settings(max_examples=250)
+@given(
+    data=st.data(),
+    document=st.one_of(_shuffled_json(), _damaged_file(), damaged_json()),
+    on_error=st.sampled_from(["raise", "skip", "keep"]),
+    to=st.sampled_from(["json", "ndjson", "xml", "dicom"]),
+    choices=_choices(),
+    held=st.sampled_from([0, 300, 2_000, 20_000, 1 << 20]),
+)
+@pytest.mark.slow
+def test_sorted_elements_become_the_same(
+    data: st.DataObject,
+    document: bytes,
+    on_error: str,
+    to: FormatName,
+    choices: tuple[dict[str, Any], dict[str, Any]],
+    held: int,
+) -> None:
+    if document[128:132] == b"DICM" and to == "dicom":
+        to = "json"
+    reading, writing = {"on_error": on_error, **choices[0]}, WriteOptions(**choices[1])
+    expected = _outcome([document], to, reading, writing, road="pure", held=held)
+    assert _outcome([document], to, reading, writing, road="transcoded", held=held) == expected
+    assert _outcome(data.draw(cuts(document)), to, reading, writing, road="transcoded", held=held) == expected
 
 
 @settings(max_examples=120)

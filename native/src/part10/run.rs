@@ -16,6 +16,8 @@ use streamdicom_scan::vr::Vr;
 use crate::check::ElementRules;
 use crate::objects::with_events;
 use crate::output::{Fill, OutputForm, Start, with_output};
+use crate::part10::again::{Asked, Part10Source};
+use crate::replaced::Source;
 
 const SLOTS: usize = 8 * 1024;
 
@@ -172,8 +174,15 @@ impl Part10Run {
         let path = if form.has_choice() { opened.path(outer)? } else { Vec::new() };
         let outside = opened.outside + usize::from(is_item_due);
         let start = Start { outside, items, path, has_wishes: false, refused_tag: 0 };
-        let detached = Detached { py, opened, data: buffer.as_bytes() };
-        match with_output(form, start, events, detached)? {
+        let data = buffer.as_bytes();
+        let began = opened.began(py, data.len());
+        let source = |found: &(Opened<'_>, Place)| {
+            let (opened, place) = found;
+            let asked = opened.contexts.asked.clone();
+            Source::Part10(Part10Source { data: data.get(pos..place.pos).unwrap_or_default().to_vec(), asked, ..began })
+        };
+        let detached = Detached { py, opened, data };
+        match with_output(form, start, events, detached, source)? {
             Some((opened, place)) => opened.finish(py, place),
             None => self.__call__(py, buffer, pos, base, context, outer, events, max_outer, is_item_due, None, None),
         }
@@ -219,10 +228,28 @@ impl<'a> Opened<'a> {
             events: None,
             learned: vec![Vec::new()],
             repertoires: vec![None],
+            asked: Asked::default(),
             vrs,
         };
         let outside = outer.len();
         Ok(Some(Opened { base, encoding, in_file_meta, outside, max_outer, place, frames, scratch, contexts }))
+    }
+
+    /// Return how the run begins.
+    fn began(&self, py: Python<'_>, size: usize) -> Part10Source {
+        Part10Source {
+            data: Vec::new(),
+            seen: size.saturating_sub(self.place.pos),
+            base: self.base + self.place.pos as i64,
+            encoding: self.encoding,
+            outside: self.outside,
+            max_outer: self.max_outer,
+            is_item_due: self.place.is_item_due,
+            frame: self.frames.first().cloned().unwrap_or_default(),
+            checks_padding: self.scratch.checks_padding,
+            asked: Asked::default(),
+            certain_vr: self.contexts.kit.certain_vr.clone_ref(py),
+        }
     }
 
     fn run<H: Handler>(&mut self, data: &[u8], handler: &mut H) -> Place {
@@ -358,6 +385,7 @@ struct Contexts<'a> {
     learned: Vec<Vec<Learned>>,
     /// The character set of each frame, as far as it is known.
     repertoires: Vec<Option<Repertoire>>,
+    asked: Asked,
     vrs: KnownVrs,
 }
 
@@ -418,9 +446,7 @@ impl Contexts<'_> {
     }
 
     fn implicit_vr(&mut self, py: Python<'_>, tag: u32) -> Option<Vr> {
-        let name = self.kit.certain_vr.bind(py).call1((tag,)).ok()?;
-        let code: [u8; 2] = name.cast::<PyString>().ok()?.to_str().ok()?.as_bytes().try_into().ok()?;
-        let vr = Vr::of(code)?;
+        let vr = vr_in_implicit(self.kit.certain_vr.bind(py), tag)?;
         self.vrs.insert(tag, vr);
         Some(vr)
     }
@@ -435,6 +461,12 @@ impl Contexts<'_> {
             _ => Repertoire::Unknown,
         })
     }
+}
+
+/// Return the VR of an element in implicit VR, by the function of Python.
+pub fn vr_in_implicit(certain_vr: &Bound<'_, PyAny>, tag: u32) -> Option<Vr> {
+    let name = certain_vr.call1((tag,)).ok()?;
+    Vr::of(name.cast::<PyString>().ok()?.to_str().ok()?.as_bytes().try_into().ok()?)
 }
 
 /// Returns the values of an element as its event has them.
@@ -474,6 +506,7 @@ impl Surroundings for Contexts<'_> {
             return *repertoire;
         }
         let found = Python::attach(|py| self.find_repertoire(py)).unwrap_or(Repertoire::Unknown);
+        self.asked.repertoires.push(found);
         self.set_repertoire(found);
         found
     }
@@ -524,6 +557,7 @@ impl Surroundings for Contexts<'_> {
             self.context = context.unbind();
             self.repertoires = vec![None];
             self.learned = vec![Vec::new()];
+            self.asked.left.push((frame.clone(), is_same));
             Some((frame, is_same))
         })
     }

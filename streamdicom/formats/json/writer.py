@@ -16,7 +16,7 @@ from streamdicom.events import Event, EventType
 from streamdicom.formats.json.element_text import element_text_of, string
 from streamdicom.formats.json.json_text import json_text_of_engine, most_levels, most_sequences
 from streamdicom.formats.text_writer import TextWriter, WriterState
-from streamdicom.formats.writer import BLOCK_SIZE, Moves, value_error, vr_info
+from streamdicom.formats.writer import BLOCK_SIZE, MIN_BLOCK_SIZE, Moves, value_error, vr_info
 from streamdicom.jsontext import ONE_LINE, JsonEmitter, JsonTokenizer
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions, options_or_default
@@ -158,8 +158,11 @@ class JsonWriter(TextWriter):
         data, last, in_sequence, changed, opened, *_ = value
         if self._last < 0 and self._state == WriterState.DATASET and data.startswith(b","):
             data = data[1:]
-        self._json.raw_segment(self._drain())
-        self._json.raw_bytes(data)
+        if len(data) < MIN_BLOCK_SIZE:
+            self._put(data.decode())
+        else:
+            self._json.raw_segment(self._drain())
+            self._json.raw_bytes(data)
         if changed:
             del self._sequences[-changed:]
         self._sequences += opened

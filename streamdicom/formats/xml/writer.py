@@ -13,7 +13,7 @@ from streamdicom.dicom import VRS, Form, json_value
 from streamdicom.errors import OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.text_writer import TextWriter, WriterState
-from streamdicom.formats.writer import BLOCK_SIZE, Moves
+from streamdicom.formats.writer import BLOCK_SIZE, MIN_BLOCK_SIZE, Moves
 from streamdicom.formats.xml.element_markup import (
     END,
     element_markup,
@@ -41,7 +41,6 @@ _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _ROOT = '<NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM" xml:space="preserve">'
 _END_ROOT = "</NativeDicomModel>"
 
-_MIN_BLOCK_SIZE = 8 * 1024  # bytes that are not joined with others
 _EMPTY_BATCH_SIZE = 1024  # empty values that are written at once
 
 
@@ -211,8 +210,8 @@ class XmlWriter(TextWriter):
         self._element(tag, vr, values)
 
     def _encoded(self, tag: int, vr: str, value: Any) -> None:
-        data, last, in_sequence, changed, opened, _, ended_items, _, blocks, _ = value
-        if self._indent is None and len(data) >= _MIN_BLOCK_SIZE:  # not copied
+        data, last, in_sequence, changed, opened, _, ended_items, _, blocks, *_ = value
+        if self._indent is None and len(data) >= MIN_BLOCK_SIZE:  # not copied
             if self._texts:
                 self._flush()
             self._sink(data)

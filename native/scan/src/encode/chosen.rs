@@ -24,10 +24,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    fn refuses(&self, tag: u32, vr: Vr, values: &Values<'_>) -> bool {
-        if self.tags.contains(&tag) {
-            return true;
-        }
+    fn refuses(&self, vr: Vr, values: &Values<'_>) -> bool {
         match values {
             Values::None => false,
             Values::Bytes(bytes) if self.threshold.is_some_and(|threshold| bytes.len() >= threshold) => true,
@@ -305,10 +302,11 @@ impl<H: Handler, J: FnMut(u32, u32, Option<Vr>) -> Option<Answer>> Handler for C
 
     #[inline]
     fn element(&mut self, tag: u32, vr: Vr, values: Values<'_>) {
-        if tag == self.refused_tag {
+        // Filters may need an element that is left out later.
+        if tag == self.refused_tag || self.choice.tags.contains(&tag) {
             self.is_refused = true;
         } else if self.is_wanted(tag, vr) {
-            if self.choice.refuses(tag, vr, &values) {
+            if self.choice.refuses(vr, &values) {
                 self.is_refused = true;
             } else {
                 self.output.element(tag, vr, values);

@@ -143,7 +143,7 @@ impl Handler for JsonOutput {
             }
             attribute.end();
         }
-        self.position.last = i64::from(tag);
+        self.position.element(tag);
     }
 
     fn start_element(&mut self, _: u32, _: Option<Vr>) {
@@ -160,7 +160,7 @@ impl Handler for JsonOutput {
             self.text.extend_from_slice(b",\"BulkDataURI\":");
             put_string(&mut self.text, uri);
             self.text.push(b'}');
-            self.position.last = i64::from(tag);
+            self.position.element(tag);
         }
     }
 }

@@ -147,7 +147,7 @@ impl Handler for Part10Output {
         if tag == self.refused_tag || !self.put_element(tag, vr, &values) {
             return self.refuse(start);
         }
-        self.position.last = i64::from(tag);
+        self.position.element(tag);
     }
 
     fn start_element(&mut self, _: u32, _: Option<Vr>) {

@@ -31,6 +31,8 @@ pub struct Position {
     pub ended_items: usize,
     /// The number of items that have begun and are open.
     pub open_items: usize,
+    /// The number of events.
+    pub events: usize,
 }
 
 impl Position {
@@ -43,13 +45,22 @@ impl Position {
             begun: Vec::new(),
             ended_items: 0,
             open_items: 0,
+            events: 0,
         }
+    }
+
+    /// Write an element.
+    #[inline]
+    pub fn element(&mut self, tag: u32) {
+        self.last = i64::from(tag);
+        self.events += 1;
     }
 
     /// Begin a sequence.
     pub fn begin(&mut self, tag: u32, start: usize) {
         self.begun.push(Begun { tag, items: 0, start, last: self.last });
         self.in_sequence = true;
+        self.events += 1;
     }
 
     /// Begin an item of the innermost sequence.
@@ -64,6 +75,7 @@ impl Position {
         self.last = -1;
         self.in_sequence = false;
         self.open_items += 1;
+        self.events += 1;
     }
 
     /// End the innermost item.
@@ -73,6 +85,7 @@ impl Position {
             Some(open) => self.open_items = open,
             None => self.ended_items += 1,
         }
+        self.events += 1;
     }
 
     /// End the innermost sequence.
@@ -81,7 +94,7 @@ impl Position {
             self.changed += usize::from(self.outer.is_none());
             self.outer = None;
         }
-        self.last = i64::from(tag);
+        self.element(tag);
         self.in_sequence = false;
     }
 }

@@ -219,7 +219,7 @@ impl Handler for XmlOutput {
             content.end();
         }
         self.text.extend_from_slice(END);
-        self.position.last = i64::from(tag);
+        self.position.element(tag);
         if is_creator(tag) {
             self.reserve(tag, &values);
         }
@@ -251,6 +251,6 @@ impl Handler for XmlOutput {
         }
         self.text.extend_from_slice(b"/>");
         self.text.extend_from_slice(END);
-        self.position.last = i64::from(tag);
+        self.position.element(tag);
     }
 }

@@ -54,6 +54,11 @@ pub struct Frame {
 
 /// What an element means by those around it.
 pub trait Surroundings {
+    /// Return the number of bytes to assume in a buffer; short sequences are read only if it holds them whole.
+    fn size(&self, size: usize) -> usize {
+        size
+    }
+
     /// Return the VR of an element in implicit VR, if it depends on the tag only.
     fn vr(&mut self, tag: u32) -> Option<Vr>;
 
@@ -123,7 +128,7 @@ pub fn run<S: Surroundings, H: Handler>(
     }
     loop {
         if !is_item_due {
-            let mut last = frame.limit.min(frame.reach).saturating_sub(base).clamp(0, size as i64) as usize;
+            let mut last = end_of(&frame, base, size);
             let mut sequence: Option<(u32, usize)> = None; // its tag and the size of its header
             let mut highest = frame.last;
             while pos + 8 <= last {
@@ -258,7 +263,7 @@ pub fn run<S: Surroundings, H: Handler>(
                     break;
                 } else if length > MAX_WHOLE_VALUE && sequence_end <= frame.limit {
                     sequence_start = -1;
-                } else if start + length as usize > last {
+                } else if start + length as usize > end_of(&frame, base, around.size(size)) {
                     break;
                 }
                 handler.at(pos);
@@ -323,6 +328,12 @@ pub fn run<S: Surroundings, H: Handler>(
     }
     frames.push(frame);
     Place { pos, is_item_due }
+}
+
+/// Return the index in a buffer of a size that the elements of a frame must not pass.
+#[inline]
+fn end_of(frame: &Frame, base: i64, size: usize) -> usize {
+    frame.limit.min(frame.reach).saturating_sub(base).clamp(0, size as i64) as usize
 }
 
 #[inline]
