@@ -199,7 +199,9 @@ def truncated_by(parser: _Closable, cause: Exception, size: int) -> StreamDicomE
 # --- events and data sets to bytes -----------------------------------------------------------------------------
 
 
-def output_form(reading: ReadOptions, writing: WriteOptions, *, format: FormatName, array: bool) -> object | None:
+def output_form(
+    reading: ReadOptions, writing: WriteOptions, *, format: FormatName, array: bool, seen: Iterable[int] = ()
+) -> object | None:
     """Return the form in which a parser may write elements itself.
 
     Args:
@@ -207,6 +209,7 @@ def output_form(reading: ReadOptions, writing: WriteOptions, *, format: FormatNa
         writing: Options for writing.
         format: The name of the format.
         array: As for ``EventEncoder``.
+        seen: The tags of elements that Python must see.
 
     Returns:
         The form for ``EventParser.encode_in``; None if Python must see the events.
@@ -217,7 +220,7 @@ def output_form(reading: ReadOptions, writing: WriteOptions, *, format: FormatNa
     ):
         return None
     form: object | None = form_of(writing, array)
-    return None if form is None else chosen_form(form, reading, writing)
+    return None if form is None else chosen_form(form, reading, writing, seen)
 
 
 class EventStream(Iterator[Event]):

@@ -16,6 +16,7 @@ from streamdicom.api import write_events
 from streamdicom.archive.layout import with_values
 from streamdicom.archive.work_folder import partial_name
 from streamdicom.bulkdata import BulkDataInfo, BulkDataStore, DirectoryStore, FsspecStore
+from streamdicom.codec import file_options, output_form
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import BulkDataError, InputError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
@@ -65,7 +66,7 @@ class Datasets:
     """
 
     def __init__(self, events: Iterator[Event], offset_of: Callable[[int], int | None]) -> None:
-        self._events = sort_elements(self._read(events))
+        self._events = self._read(sort_elements(events))
         self.offset_of = offset_of
         self._in_dataset = False
         self.is_broken = False
@@ -135,6 +136,12 @@ class FileWriter:
     bulk_uri_prefix: str
     skip: bool
 
+    @property
+    def form(self) -> object | None:
+        """The form of the files for a parser of the stream."""
+        seen = self.tags | {SOP_INSTANCE_UID}
+        return output_form(self.reading, file_options(self.writing), format="dicom", array=False, seen=seen)
+
     @cached_property
     def _store(self) -> BulkDataStore:
         if self.bulk_root is None:
@@ -194,7 +201,7 @@ def write_part(part: Part, writer: FileWriter) -> Iterator[tuple[list[Written], 
     is_handed_over = False
     is_whole = True
     try:
-        datasets = Datasets(split.iter_events(options=writer.reading), offset_of)
+        datasets = Datasets(split.iter_events(options=writer.reading, form=writer.form), offset_of)
         with caught_warnings() as texts:
             try:
                 for index, events in datasets:

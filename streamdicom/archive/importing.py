@@ -244,14 +244,16 @@ def _made(root: Path) -> Iterator[None]:
 # --- the stream ------------------------------------------------------------------------------------------------
 
 
-def _all_datasets(source: Source, ticker: Ticker, options: ReadOptions) -> Datasets:
+def _all_datasets(source: Source, ticker: Ticker, writer: FileWriter) -> Datasets:
     """Return the data sets of a stream."""
     offsets = DatasetOffsets()
+    options = writer.reading
     expansion = Expansion(options.limits)
     blocks = _counted(source, ticker)
     if _is_file(source):
         blocks = offsets.watch(blocks)
-    return Datasets(expanded_events(not_blank(decompressed(blocks, expansion)), options, expansion), offsets.get)
+    content = not_blank(decompressed(blocks, expansion))
+    return Datasets(expanded_events(content, options, expansion, writer.form), offsets.get)
 
 
 def _counted(source: Source, ticker: Ticker) -> Iterator[bytes]:
@@ -260,13 +262,13 @@ def _counted(source: Source, ticker: Ticker) -> Iterator[bytes]:
         ticker.advance(0, len(chunk))
 
 
-def _datasets_from(source: str | os.PathLike[str], index: int, offset: int, options: ReadOptions) -> Datasets:
+def _datasets_from(source: str | os.PathLike[str], index: int, offset: int, writer: FileWriter) -> Datasets:
     """Return the data sets of a file of JSON from one on."""
     from streamdicom.index import split_at  # only a resumed run and several processes need parts
 
     offsets = DatasetOffsets()
     part = split_at(os.fspath(source), index, offset)
-    return Datasets(part.iter_events(options=options, offsets=offsets), offsets.get)
+    return Datasets(part.iter_events(options=writer.reading, offsets=offsets, form=writer.form), offsets.get)
 
 
 # --- the run ---------------------------------------------------------------------------------------------------
@@ -291,12 +293,11 @@ class _Import:
         self._destination.reuses_identical_files = self._work.is_lost
         place = self._work.last_place()
         done = self._work.entries()
-        options = self._writer.reading
         try:
             if place is None or not _is_file(source):
-                datasets = _all_datasets(source, self._ticker, options)
+                datasets = _all_datasets(source, self._ticker, self._writer)
             else:
-                datasets = _datasets_from(source, place["index"], place["offset"], options)
+                datasets = _datasets_from(source, place["index"], place["offset"], self._writer)
                 self._ticker.advance_before(place["index"], place["offset"])
                 for known in islice(done, self._work.entries_before):
                     self._enter(known)
@@ -383,7 +384,7 @@ class _Import:
                 if split.end is None:
                     return
                 index, offset = split.first + cast(int, split.count), split.end.offset
-        for number, events in (datasets := _datasets_from(source, index, offset, self._writer.reading)):
+        for number, events in (datasets := _datasets_from(source, index, offset, self._writer)):
             if number > last:
                 self._import(number, events, datasets)
                 self._ticker.advance(1, 0)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from streamdicom._dictionary import tag_of_keyword
+from streamdicom._encoded import ENCODED, path_of
 from streamdicom._late import late_pattern
 from streamdicom.dicom import (
     SERIES_INSTANCE_UID,
@@ -160,6 +161,8 @@ def with_values(events: Iterable[Event], tags: frozenset[int], values: dict[int,
             depth += 1
         elif kind == END_SEQUENCE:
             depth -= 1
+        elif kind == ENCODED:
+            depth = len(path_of(value).seen)
         yield event
 
 

@@ -75,13 +75,18 @@ class Split:
         yield from map(Split, self.others)
 
     def iter_events(
-        self, *, options: ReadOptions | None = None, offsets: DatasetOffsets | None = None
+        self,
+        *,
+        options: ReadOptions | None = None,
+        offsets: DatasetOffsets | None = None,
+        form: object | None = None,
     ) -> Iterator[Event]:
         """Iterate over the events of the part; see ``streamdicom.iter_events``.
 
         Args:
             options: Options for reading.
             offsets: Learns the places of the data sets.
+            form: As for ``expanded_events``, for a part that starts at a place.
 
         Raises:
             SplitError: The part does not end where a data set starts.
@@ -93,7 +98,7 @@ class Split:
         if self.origin is None and not is_url(self.source):
             return iter_events(self.source, options=options)
         expansion = Expansion(options.limits)
-        parser, pipeline = self._reading(options, options.bulk_data_store, expansion)
+        parser, pipeline = self._reading(options, options.bulk_data_store, expansion, form)
         blocks = self._blocks()
         if offsets is not None:
             blocks = offsets.watch(blocks, self.first, self.origin.offset if self.origin else 0)
@@ -117,18 +122,21 @@ class Split:
         return chain.from_iterable(batches(parser, self._blocks(), expansion, self.source, size=PIECE_SIZE))
 
     def _reading(
-        self, options: ReadOptions, store: BulkDataStore | None, expansion: Expansion
+        self, options: ReadOptions, store: BulkDataStore | None, expansion: Expansion, form: object | None = None
     ) -> tuple[Parser, Pipeline]:
         """Return the parser and the filters, as for a whole source."""
         if self.origin is None:
-            return reading_pipeline(options, store, expansion)
+            return reading_pipeline(options, store, expansion, form)
         if options.path is not None:
             raise ValueError("a document with a path cannot be split, because its data sets are within another value")
         conditions = DatasetConditions(options.where, options.limits)
         key_filter = KeyFilter.of(options, conditions)
         has_selected = key_filter.has_selected if key_filter else None
         pipeline = Pipeline.for_reading(options, store, conditions, has_selected)
-        return _PartParser(self, options, key_filter), pipeline
+        parser = _PartParser(self, options, key_filter)
+        if form is not None:
+            parser.encode_in(form)
+        return parser, pipeline
 
     def _blocks(self) -> Iterator[bytes]:
         start = self.origin.offset if self.origin else 0
@@ -172,7 +180,7 @@ class _PartParser:
         self._part = part
         self._parser = JsonParser(options=options, skip=key_filter, origin=part.origin, first=part.first)
         self._error: SplitError | None = None
-        self.feed = self._parser.feed
+        self.feed, self.encode_in = self._parser.feed, self._parser.encode_in
 
     @property
     def error(self) -> StreamDicomError | None:
