@@ -246,6 +246,20 @@ class Selection:
         vrs = VRS if self._uses_vrs else ("UN",)
         return self.inner(tag) is None and not any(self.includes(tag, vr) for vr in vrs)
 
+    def skips_path(self, *tags: int) -> bool:
+        """Return True if an element is left out for every VR.
+
+        Args:
+            tags: The tags of the sequences around the element, outermost first, and its own.
+
+        >>> selection(exclude=["PatientName"]).skips_path(0x00081140, 0x00100010)
+        False
+        """
+        level: Selection | None = self
+        for sequence in tags[:-1]:
+            level = level.inner(sequence) if level else None
+        return level is None or level.skips(tags[-1])
+
     def needs_vr(self, tag: int) -> bool:
         """Return True if the VR of a binary value decides whether it is selected."""
         return self._uses_vrs and len({self.includes(tag, vr) for vr in _BINARY_VRS}) > 1

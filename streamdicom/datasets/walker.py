@@ -70,6 +70,7 @@ from streamdicom.events import (
     Value,
 )
 from streamdicom.options import WriteOptions
+from streamdicom.patterns import selection
 
 _Elements = Iterator[tuple[int, DataElement | RawDataElement]]
 
@@ -233,12 +234,20 @@ def _located_events(
     try:
         return _other_events(dataset, tag, element, little_endian, sequences, options)
     except OutputError as error:
+        if _is_left_out(tag, sequences, options):
+            return []
         error.location = Location(None, index, _path(sequences, tag))
         # In implicit VR, readers would take the text for a value of the VR of the dictionary.
         is_implicit = options.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN
         if options.on_error == "raise" or (options.on_error == "keep" and is_implicit):
             raise
         return _kept_events(tag, element, error, is_kept=options.on_error == "keep")
+
+
+def _is_left_out(tag: int, sequences: list[_OpenSequence], options: WriteOptions) -> bool:
+    """Return whether the writer leaves an element out, whose faults do not count."""
+    selected = selection(options.include, options.exclude)
+    return not selected.is_whole and selected.skips_path(*[sequence.tag for sequence in sequences], tag)
 
 
 def _kept_events(
@@ -272,7 +281,7 @@ def _other_events(
         if vr is None or vr == "UN":
             vr = known_vr(tag)
         if vr in _EXTENDED_VRS and _is_extended(element.value) and _decoders(options):
-            found = _extended_text(dataset, element, vr, sequences)
+            found = _extended_text(dataset, element, vr, sequences, options)
             if found is not None:
                 return found
     converted = _converted(dataset, tag, element, little_endian, sequences)
@@ -345,7 +354,7 @@ def _is_extended(data: object) -> bool:
 
 
 def _extended_text(
-    dataset: Dataset, element: RawDataElement, vr: str, sequences: list[_OpenSequence]
+    dataset: Dataset, element: RawDataElement, vr: str, sequences: list[_OpenSequence], options: WriteOptions
 ) -> Iterable[Event] | None:
     """Return the events of a raw element with text beyond ASCII.
 
@@ -363,7 +372,7 @@ def _extended_text(
     text, faults = sets.decode(data, vr)
     if is_un and UNDECODABLE in faults:
         return [(ELEMENT, tag, "UN", (data[: element.length],))]
-    for code in sorted(faults):
+    for code in sorted(faults) if faults and not _is_left_out(tag, sequences, options) else ():
         place = Location(tag_path=_path(sequences, tag))
         warn(f"{DEVIATIONS[code].meaning} ({place})", DeviationWarning)
     values = SPLITTERS[vr](text)

@@ -8,8 +8,14 @@ from collections.abc import Callable
 from streamdicom.deviations import DEVIATIONS, Deviation, Severity, warner
 from streamdicom.errors import InputError, Location
 from streamdicom.options import OnError, ReadOptions
+from streamdicom.patterns import selection
 
 _WRONG_VALUE = "wrong-value"
+
+# Codes of faults that cost more than their element, or are in none.
+_NOT_OF_AN_ELEMENT = frozenset(
+    {"broken-structure", "file-meta-length", "misplaced-end", "trailing-padding", "truncated"}
+)
 
 
 class DeviationPolicy(ABC):
@@ -79,7 +85,8 @@ class DeviationPolicy(ABC):
 class PlacedDeviationPolicy(DeviationPolicy):
     """A policy for parsers that know the current place at once.
 
-    Without a callback, each code that matters raises one warning, with the place of its first occurrence.
+    Without a callback, each code that matters raises one warning, with the place of its first occurrence. Faults of
+    elements that the options leave out are not reported.
 
     Args:
         options: See ``DeviationPolicy``.
@@ -98,6 +105,23 @@ class PlacedDeviationPolicy(DeviationPolicy):
         super().__init__(options, error, on_error)
         self._locate = locate
         self._warn = warner()
+        self._selection = selection(options.include, options.exclude)
+
+    def report(self, code: str, message: str) -> None:
+        """Report a deviation, unless its element is left out."""
+        if not self._is_left_out(code):
+            super().report(code, message)
+
+    def reject(self, code: str, message: str, error: InputError | None = None) -> None:
+        """Report a deviation that costs content, unless its element is left out."""
+        if not self._is_left_out(code):
+            super().reject(code, message, error)
+
+    def _is_left_out(self, code: str) -> bool:
+        if self._selection.is_whole or code in _NOT_OF_AN_ELEMENT:
+            return False
+        path = self._locate().tag_path
+        return bool(path) and self._selection.skips_path(*[int(part[:8], 16) for part in path.split(".")])
 
     def _new_error(self, message: str) -> InputError:
         return self._error(message, self._locate())

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
+from typing import Any
 
+import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -184,3 +186,36 @@ def test_pixel_data_of_another_form_than_the_transfer_syntax_costs_its_element(
         kept = [Element("7FE00010", "OB", value + b"\0" * (len(value) % 2))] if on_error == "keep" else []
         expected = [*elements(dataset(others[:1])), *kept, *elements(dataset(others[1:]))]
         assert elements(read(target.getvalue()).events) == expected
+
+
+@pytest.mark.parametrize("options", [{"exclude": ["00091050"]}, {"include": ["00100020"]}])
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_fault_of_an_element_that_is_left_out_is_not_reported(options: dict[str, Any], is_nested: bool) -> None:
+    content: list[Event] = [(EventType.ELEMENT, _FAULTY, "LO", ("FAULT",))]
+    if is_nested:
+        opened = [(EventType.START_SEQUENCE, 0x00081140, "SQ", None), (EventType.START_ITEM, 0x00081140, "SQ", 0)]
+        content = [*opened, *content, *_ENDS]
+        options = {key: [f"ReferencedImageSequence.{one}" for one in value] for key, value in options.items()}
+    events = dataset([*content, (EventType.ELEMENT, 0x00100020, "LO", ("17",))])
+    marker = b"\x09\x00\x50\x10LO\x06\x00FAULT "
+    file = write(events, "dicom").replace(marker, b"\x09\x00\x50\x10US\x05\x00FAULT")
+    text, count = re.subn(r'vr="LO"([^>]*)(><Value number="1">FAULT)', r'vr="US"\1\2', write(events, "xml").decode())
+    assert count == 1
+    json_text = write(events, "json").decode().replace('{"vr":"LO","Value":["FAULT"]}', '{"vr":"US","Value":["FAULT"]}')
+    for data in (text.encode(), json_text.encode()) if is_nested else (file, text.encode(), json_text.encode()):
+        assert read(data).deviations
+        for on_error in ("raise", "keep"):
+            assert not read(data, on_error=on_error, **options).deviations
+    built = pydicom.Dataset()
+    built.PatientID = "17"
+    item = pydicom.Dataset() if is_nested else built
+    item.add_new(_FAULTY, "US", 1)
+    item[_FAULTY]._value = "many"
+    if is_nested:
+        built.ReferencedImageSequence = [item]
+    with pytest.warns(DeviationWarning):
+        streamdicom.dumps(built, options=WriteOptions(on_error="keep"))
+    streamdicom.dumps(built, options=WriteOptions(**options))
+
+
+_ENDS = [(EventType.END_ITEM, 0x00081140, "SQ", None), (EventType.END_SEQUENCE, 0x00081140, "SQ", None)]

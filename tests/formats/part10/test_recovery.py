@@ -488,6 +488,22 @@ def test_refused_truncated_file_delivers_every_whole_element_first(data: bytes) 
         assert len(rest) <= 1  # the cut value
 
 
+def test_file_truncated_within_the_first_group_length_names_it() -> None:
+    events, _, [deviation] = read(_meta()[:-1])
+    assert (deviation.code, deviation.location.tag_path) == ("truncated", "00020000")
+    assert [kind for kind, *_ in events] == [EventType.START_DATASET, EventType.END_DATASET]
+
+
+@pytest.mark.parametrize("after", [b"", AFTER], ids=["last", "before others"])
+def test_search_up_to_the_end_of_a_complete_file_is_no_truncation(after: bytes) -> None:
+    item = TO.item(TO.element(ROWS, "US", b"abc"))
+    end = TO.tag(0xFFFEE0DD) + b"\5\0\0\0"  # of another length than that of the end that is searched
+    creator = TO.element(0x00090010, "LO", b"Acme")
+    events, codes = found(creator + TO.header(0x00091001, "SQ", UNDEFINED) + item + end + after)
+    assert codes == ["odd-length", "wrong-value"]
+    assert events[1:] == [*sequence(0x00091001, [element(ROWS, "UN", b"abc")]), *([IS_AFTER] if after else [])]
+
+
 @every_layout
 def test_fragments_in_a_native_transfer_syntax_are_read_and_reported(layout: Layout) -> None:
     content = layout.fragments(PIXELS, b"", b"ab")
