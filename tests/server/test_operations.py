@@ -377,6 +377,7 @@ def test_space_of_temporary_files_stays_free(
     assert [ask().status_code for ask in requests] == [503, 200, 200]
 
 
+@pytest.mark.slow
 def test_space_is_checked_while_a_value_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[int] = []
 

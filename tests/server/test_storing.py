@@ -125,6 +125,7 @@ def test_compressed_pixel_data_beside_json_has_its_transfer_syntax(client: TestC
     assert next(generate_frames(stored.PixelData, number_of_frames=1)) == frame
 
 
+@pytest.mark.slow
 def test_data_sets_that_share_a_long_part_do_not_fill_the_disk(client: TestClient, tmp_path: Path) -> None:
     value = os.urandom(100_000)
 

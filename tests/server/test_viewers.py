@@ -243,6 +243,7 @@ def test_range_that_cannot_be_served(client: TestClient, files: dict[str, Path])
         assert client.get(path, headers=headers).status_code == status
 
 
+@pytest.mark.slow
 def test_preconditions(client: TestClient, files: dict[str, Path]) -> None:
     """RFC 9110 13: lists, weak and strong comparison, and precedence."""
     path = _path(dcmread(files["CT_small.dcm"]))

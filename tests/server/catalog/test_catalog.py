@@ -473,6 +473,7 @@ def test_index_of_a_read_only_folder_is_temporary(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_temporary_index_of_a_killed_server_is_removed_by_the_next(tmp_path: Path) -> None:
     program = "from streamdicom.server.catalog.database import Database; d = Database(None); "
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(streamdicom.__file__).parents[1])}

@@ -24,18 +24,10 @@ from streamdicom.web.asgi.errors import exception_handlers
 from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS, Formatter
 from streamdicom.web.asgi.requests import iter_request_datasets
 from streamdicom.web.asgi.responses import DatasetResponse, DicomJSONResponse, DicomXMLResponse, negotiated_response
+from tests.web.asgi.samples import dataset
 
 # The fate of each producer, for /state.
 seen: Counter[str] = Counter()
-
-
-def dataset(number: int, filling: int = 0) -> Dataset:
-    made = Dataset()
-    made.PatientName = "Doe^Jane"
-    made.PatientID = f"{number:06}"
-    if filling:
-        made.add_new("ImageComments", "LT", "x" * filling)
-    return made
 
 
 def counted(request: Request) -> Iterator[Dataset]:

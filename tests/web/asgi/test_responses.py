@@ -21,7 +21,7 @@ from dicomweb_client import DICOMwebClient
 from pydicom import Dataset
 
 from streamdicom.web.asgi.responses import DicomJSONResponse
-from tests.web.asgi.responding import dataset
+from tests.web.asgi.samples import dataset
 from tests.web.client.server import Server, serving
 
 _MIB = 1024 * 1024
@@ -112,6 +112,7 @@ def test_single_data_set_becomes_an_object(server: Server) -> None:
     assert response.json()["00100020"]["Value"] == ["000017"]
 
 
+@pytest.mark.slow
 def test_iterable_of_events_becomes_the_same_data_sets(server: Server) -> None:
     """In XML, a part for each data set; long values are cut into several batches."""
     for query in ("", "&async=1"):
