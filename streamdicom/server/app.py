@@ -266,9 +266,10 @@ class _Server:
         """Retrieve metadata: instances without their bulk data (PS3.18 10.4.1.1.2)."""
         base_url = _base_url(request)
 
-        def drawn() -> Iterator[Iterator[Event]]:
+        def drawn() -> Iterator[Callable[[object | None], Iterator[Event]]]:
             for entry in self._entries(uids):
-                yield metadata(entry, f"{base_url}/{resource_of(entry.study, entry.series, entry.instance)}")
+                resource = resource_of(entry.study, entry.series, entry.instance)
+                yield partial(metadata, entry, f"{base_url}/{resource}")
 
         response = answer(request, drawn(), METADATA)
         if "instance" not in uids:

@@ -17,13 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self
 
-from streamdicom.api import iter_events
+from streamdicom.api import expanded_events
 from streamdicom.archive import ProgressCallback, Skipped, Ticker
 from streamdicom.dicom import MAX_TAG
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.inputs import file_id, is_within, measure, walk_within
-from streamdicom.options import ReadOptions
+from streamdicom.io import Expansion
+from streamdicom.options import ReadOptions, options_or_default
 from streamdicom.server.catalog.database import Database, make_private
 from streamdicom.server.catalog.records import (
     FileKind,
@@ -124,14 +125,15 @@ class Entry:
         with self.open() as file:
             yield from read_range(file, self.offset, self.length)
 
-    def events(self, options: ReadOptions | None = None) -> Iterator[Event]:
-        """Yield the events of the data set, as ``iter_events`` does.
+    def events(self, options: ReadOptions | None = None, form: object | None = None) -> Iterator[Event]:
+        """Yield the events of the data set, as ``expanded_events`` does.
 
         Raises:
             InputError: The file has changed, or its content is invalid.
             OSError: The file cannot be read.
         """
-        return iter(iter_events(self.chunks(), options=options))
+        options = options_or_default(options, ReadOptions)
+        return iter(expanded_events(self.chunks(), options, Expansion(options.limits), form))
 
 
 class Catalog:

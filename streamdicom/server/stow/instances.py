@@ -26,7 +26,9 @@ from stat import S_ISREG
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from streamdicom._encoded import ENCODED, path_of
 from streamdicom.api import write_events
+from streamdicom.codec import file_options, output_form
 from streamdicom.dicom import (
     SERIES_INSTANCE_UID,
     SOP_CLASS_UID,
@@ -40,7 +42,7 @@ from streamdicom.filters import sort_elements
 from streamdicom.inputs import is_within
 from streamdicom.io import Expansion
 from streamdicom.limits import Limits
-from streamdicom.options import WriteOptions
+from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.server.catalog import FOLDER, Catalog, make_private
 from streamdicom.server.space import Space
 from streamdicom.server.wado import resource_of, short_events
@@ -219,6 +221,11 @@ class Inbox:
         else:
             self._draft.complete()  # before the response confirms it
 
+    @staticmethod
+    def form(options: ReadOptions) -> object | None:
+        """Return the form of the events for ``add``, by the options for reading."""
+        return output_form(options, file_options(_WRITING), format="dicom", array=False, seen=_TAGS)
+
     def add(self, events: Iterable[Event], received: int) -> None:
         """Add each data set in a stream of events as a DICOM file.
 
@@ -287,7 +294,10 @@ def _noting(events: Iterable[Event], uids: dict[int, str]) -> Iterator[Event]:
     depth = 0
     for event in events:
         kind, tag, _, value = event
-        depth += (kind == START_SEQUENCE) - (kind == END_SEQUENCE)
+        if kind == ENCODED:
+            depth = len(path_of(value).seen)
+        else:
+            depth += (kind == START_SEQUENCE) - (kind == END_SEQUENCE)
         if kind == ELEMENT and tag in _TAGS and not depth and value:
             uids[tag] = "\\".join(map(str, value))
         yield event

@@ -65,7 +65,9 @@ async def store_instances(
         else:
             options = ReadOptions(limits=limits, spool_threshold=_SPOOL_THRESHOLD)
             space = Space(bounds.free_space)
-            async with request_events(request, options=options, patience=patience, on_bytes=space.take) as events:
+            form = inbox.form(options)
+            reading = request_events(request, options=options, patience=patience, on_bytes=space.take, form=form)
+            async with reading as events:
                 await run_in_threadpool(inbox.add, events, space.taken)
         outcomes = await run_in_threadpool(inbox.store)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from starlette.requests import Request
 
@@ -16,7 +16,7 @@ from streamdicom.events import Event
 from streamdicom.io import SpoolFile
 from streamdicom.options import WriteOptions
 from streamdicom.server.space import Space
-from streamdicom.server.wado.instances import NATIVE, Value
+from streamdicom.server.wado.instances import NATIVE, Value, metadata_form
 from streamdicom.web.asgi import (
     DEFAULT_FORMATTERS,
     DICOM_XML,
@@ -27,6 +27,9 @@ from streamdicom.web.asgi import (
     negotiated_response,
     read_accept,
 )
+
+Draw: TypeAlias = Callable[[object | None], Iterator[Event]]
+"""A function that takes the form of a writer, and returns the events of a data set for it."""
 
 
 class _EventsEncoder:
@@ -78,18 +81,29 @@ class _BytesEncoder:
         return b""
 
 
-def _with_events(formatter: Formatter, events: Callable[[Any], Iterable[Event]]) -> Formatter:
-    """Return a formatter whose data sets are turned into events first."""
+def _with_events(formatter: Formatter, events: Callable[[Any, object | None], Iterable[Event]]) -> Formatter:
+    """Return a formatter of data sets that a function turns into events.
+
+    Args:
+        formatter: JSON or XML.
+        events: The function, which takes a data set and the form of the writer.
+    """
     format: Literal["json", "xml"] = "xml" if formatter is DICOM_XML else "json"
 
     def encoder(options: WriteOptions, array: bool) -> Encoder:
-        return _EventsEncoder(EventEncoder(format=format, options=options, array=array), events)
+        form = metadata_form(options, format, array)
+        encoder = EventEncoder(format=format, options=options, array=array)
+        return _EventsEncoder(encoder, lambda dataset: events(dataset, form))
 
     return replace(formatter, encoder=encoder)
 
 
-def _events_of_text(text: str) -> Iterator[Event]:
+def _events_of_text(text: str, _: object | None) -> Iterator[Event]:
     return iter_events(text.encode())
+
+
+def _drawn(draw: Draw, form: object | None) -> Iterator[Event]:
+    return draw(form)
 
 
 def _result(formatter: Formatter) -> Formatter:
@@ -108,8 +122,8 @@ def _parts(kind: str, syntax: str) -> Formatter:
     return _bytes(media_type, lambda _: f"{kind}; transfer-syntax={syntax}")
 
 
-METADATA = tuple(_with_events(formatter, iter) for formatter in DEFAULT_FORMATTERS)
-"""The formats of metadata, drawn as events."""
+METADATA = tuple(_with_events(formatter, _drawn) for formatter in DEFAULT_FORMATTERS)
+"""The formats of metadata, drawn as functions that take a form and return events."""
 
 RESULTS = tuple(map(_result, DEFAULT_FORMATTERS))
 """The formats of search results, drawn as text."""
@@ -126,7 +140,7 @@ ONE_FILE = _bytes("application/dicom")
 
 def answer(
     request: Request,
-    drawn: Iterable[Iterable[Event]] | Iterable[str] | Iterable[Iterable[bytes]] | Iterable[File],
+    drawn: Iterable[Draw] | Iterable[str] | Iterable[Iterable[bytes]] | Iterable[File],
     formatters: Sequence[Formatter],
     headers: Mapping[str, str] | None = None,
 ) -> DatasetResponse:

@@ -9,13 +9,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from streamdicom._push import drained
 from streamdicom.api import write_events
 from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy, DirectoryStore
+from streamdicom.codec import output_form
 from streamdicom.dicom import (
     BITS_ALLOCATED,
     COLUMNS,
@@ -38,14 +39,11 @@ from streamdicom.events import (
     ELEMENT,
     END_ELEMENT,
     END_FRAGMENTS,
-    END_ITEM,
     LAST_SEGMENT,
     SEGMENT,
     START_ELEMENT,
     START_FRAGMENT,
     START_FRAGMENTS,
-    START_ITEM,
-    START_SEQUENCE,
     Event,
 )
 from streamdicom.filters import (
@@ -57,10 +55,11 @@ from streamdicom.filters import (
     sort_elements,
     store_bulk_data,
 )
+from streamdicom.formats import FormatName
 from streamdicom.formats.part10 import Part10Parser
 from streamdicom.io import CHUNK, Expansion, temporary
 from streamdicom.limits import Limits
-from streamdicom.options import ReadOptions
+from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.server.catalog import Entry
 from streamdicom.server.limits import HELD_SIZE
 from streamdicom.server.space import Space, SparingWriter
@@ -72,7 +71,6 @@ NATIVE = EXPLICIT_VR_LITTLE_ENDIAN
 # PS3.18 8.7.3 excludes these from web services.
 _NOT_ON_THE_WEB = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
 
-_CHECKED_CHUNKS = 4  # whose events are held until their order is known
 _COPY_SIZE = 64 * 1024  # bytes
 _FACTS = frozenset(
     {
@@ -100,7 +98,6 @@ _READING = ReadOptions(
 _ABSOLUTE = re.compile(r"https?:|//", re.IGNORECASE)  # RFC 3986 4.2 and 4.3
 
 _OF_A_VALUE = frozenset({ELEMENT, BULK_DATA, START_ELEMENT, START_FRAGMENTS})
-_STARTS = _OF_A_VALUE | {START_SEQUENCE}
 _ENDS = frozenset({END_ELEMENT, END_FRAGMENTS})
 
 
@@ -116,7 +113,20 @@ def resource_of(study: str, series: str, instance: str) -> str:
 # --- metadata --------------------------------------------------------------------------------------------------
 
 
-def metadata(entry: Entry, url: str) -> Iterator[Event]:
+def metadata_form(options: WriteOptions, format: FormatName, array: bool) -> object | None:
+    """Return the form for ``metadata``.
+
+    Args:
+        options: The options of the encoder.
+        format: The name of the format.
+        array: As for ``EventEncoder``.
+    """
+    store = _References("")
+    reading, writing = replace(_READING, bulk_data_store=store), replace(options, bulk_data_store=store)
+    return output_form(reading, replace(writing, bulk_data_policy=_POLICY), format=format, array=array)
+
+
+def metadata(entry: Entry, url: str, form: object | None = None) -> Iterator[Event]:
     """Yield the metadata of an instance, with references to bulk data.
 
     PS3.18 10.4.1.1.2.
@@ -124,12 +134,15 @@ def metadata(entry: Entry, url: str) -> Iterator[Event]:
     Args:
         entry: The place of the instance.
         url: The URL of the instance, which starts the URLs of its bulk data.
+        form: The form of the writer that gets all events, if nothing else does.
 
     Raises:
         InputError: The file is invalid, or has changed.
         OSError: The file cannot be read.
     """
-    events = _referring(sort_elements(entry.events(_READING)), url) if entry.is_json else _ascending(entry)
+    events = sort_elements(entry.events(_READING, form) if entry.is_json else _written_events(entry, form))
+    if entry.is_json:
+        events = _referring(events, url)
     for event in store_bulk_data(events, _POLICY, _References(url)):
         if event[0] == BULK_DATA:
             kind, tag, vr, value = event
@@ -174,31 +187,10 @@ def _referring(events: Iterator[Event], url: str) -> Iterator[Event]:
         yield event
 
 
-def _ascending(entry: Entry) -> Iterator[Event]:
-    """Yield the events of a file without long values, sorted if need be.
-
-    A file is sorted if its first chunks are out of order. A file that is out of order later cannot be written.
-    """
+def _written_events(entry: Entry, form: object | None) -> Iterator[Event]:
+    """Yield the events of a file without long values."""
     with entry.open() as file:
-        batches = _short_batches(file)
-        first = list(chain.from_iterable(islice(batches, _CHECKED_CHUNKS)))
-        events = chain(first, chain.from_iterable(batches))
-        yield from events if _ascends(first) else sort_elements(events)
-
-
-def _ascends(events: Iterable[Event]) -> bool:
-    """Return whether tags ascend in the data set and each item (PS3.5 7.1)."""
-    last = [-1]
-    for kind, tag, _, _ in events:
-        if kind in _STARTS:
-            if tag <= last[-1]:
-                return False
-            last[-1] = tag
-        elif kind == START_ITEM:
-            last.append(-1)
-        elif kind == END_ITEM:
-            last.pop()
-    return True
+        yield from chain.from_iterable(_short_batches(file, form=form))
 
 
 def _file_events(entry: Entry, except_tag: int) -> Iterator[Event]:
@@ -222,9 +214,11 @@ def short_events(file: BinaryIO, except_tag: int = -1, expansion: Expansion | No
 
 
 def _short_batches(
-    file: BinaryIO, except_tag: int = -1, expansion: Expansion | None = None
+    file: BinaryIO, except_tag: int = -1, expansion: Expansion | None = None, form: object | None = None
 ) -> Iterator[Iterable[Event]]:
     parser = Part10Parser(options=_READING, expansion=expansion)
+    if form is not None:
+        parser.encode_in(form)
     while chunk := file.read(CHUNK):
         yield from drained(parser, chunk)
         if skipped := parser.skip(except_tag):

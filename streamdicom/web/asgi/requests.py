@@ -170,6 +170,7 @@ async def request_events(
     options: ReadOptions | None = None,
     patience: Patience | None = None,
     on_bytes: Callable[[int], None] | None = None,
+    form: object | None = None,
 ) -> AsyncIterator[Iterator[Event]]:
     """Receive the body of a request as events, in flat memory.
 
@@ -183,6 +184,7 @@ async def request_events(
         patience: How long to wait for the body; by default a minute, and a second for each KiB.
         on_bytes: Called in a thread with the number of bytes that go to the temporary file next. Its errors end the
             request.
+        form: The form of the writer that gets all events, if nothing else does; see ``output_form``.
 
     Raises:
         InputError: As for ``iter_request_datasets``; the iterator raises it if the content is invalid.
@@ -206,7 +208,7 @@ async def request_events(
 
     try:
         await feed_body(request, content.coding, expansion, patience or Patience(60), feed)
-        yield reader.events()
+        yield reader.events(form)
     finally:
         reader.discard()
 

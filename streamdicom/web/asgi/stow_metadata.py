@@ -137,10 +137,10 @@ class SpooledDocument:
         """
         _append(self._file, data, self._options)
 
-    def events(self) -> Iterator[Event]:
-        """Yield the events of the document."""
+    def events(self, form: object | None) -> Iterator[Event]:
+        """Yield the events of the document; for the form see ``expanded_events``."""
         part = _Part(0, "", "", "", self._file, 0, self._file.size)
-        return expanded_events(part.pieces(CHUNK), self._options, Expansion(self._options.limits))
+        return expanded_events(part.pieces(CHUNK), self._options, Expansion(self._options.limits), form)
 
 
 def _append(file: SpoolFile, data: bytes, options: ReadOptions) -> None:
@@ -245,8 +245,11 @@ class RelatedReader:
             uris = {part.number: part.put(self._store) for part in self._bulk.values() if part.info}
         yield from self._read(self._options, partial(_placed, uris=uris))
 
-    def events(self) -> Iterator[Event]:
+    def events(self, form: object | None) -> Iterator[Event]:
         """End the body; yield the events of the data sets, with the values of the parts.
+
+        Args:
+            form: As for ``expanded_events``.
 
         Raises:
             InputError: As for ``close``.
@@ -255,7 +258,7 @@ class RelatedReader:
         placed = partial(_placed, uris={})
         for number, part in enumerate(self._metadata):
             linker = _Linker(self._bulk, (part.address, self._url), number, placed, self._syntaxes)
-            events = expanded_events(part.pieces(CHUNK), self._options, Expansion(self._options.limits))
+            events = expanded_events(part.pieces(CHUNK), self._options, Expansion(self._options.limits), form)
             yield from linker.run(events)
 
     def _check(self) -> None:
