@@ -122,9 +122,19 @@ def aiter_events(source: AsyncSource, *, options: ReadOptions | None = None) -> 
     >>> asyncio.run(main())
     [0, ('17',), None]
     """
-    options = options_or_default(options, ReadOptions)
+    return encoded_events(source, options_or_default(options, ReadOptions), None)
+
+
+def encoded_events(source: AsyncSource, options: ReadOptions, form: object | None) -> AsyncGenerator[Event, None]:
+    """Yield events as ``aiter_events`` does, for a writer.
+
+    Args:
+        source: As for ``aiter_events``.
+        options: Options for reading.
+        form: The form of the writer, as for ``expanded_events``.
+    """
     expansion = Expansion(options.limits)
-    parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion)
+    parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion, form)
     return _fed(parser, source, expansion, pipeline.iter)
 
 

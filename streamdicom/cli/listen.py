@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 
 from streamdicom._records import NamedTuple, record
 from streamdicom._tokens import WRITE, access_of
-from streamdicom.aio import aiter_events
+from streamdicom.aio import encoded_events
 from streamdicom.cli import exchange
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.credentials import is_loopback, read_tokens, server_context
@@ -33,17 +33,18 @@ from streamdicom.cli.network import (
     unix_listener_at,
 )
 from streamdicom.cli.terminal import console
-from streamdicom.codec import SOURCE_LOST, EventEncoder
+from streamdicom.codec import SOURCE_LOST, EventEncoder, output_form
 from streamdicom.errors import StreamDicomError, TruncatedError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.filters import ElementSorter
 from streamdicom.io import CHUNK, NamedFile, Output, temporary
-from streamdicom.options import WriteOptions
+from streamdicom.options import ReadOptions, WriteOptions
 
 _MAX_PEERS = 64  # at once; each can take a few MiB
 _QUIET = 2.0  # seconds without _PROGRESS after which a peer may lose its place to another
 _PROGRESS = 1024  # bytes; the least rate of a peer that keeps its place is that of a body for ``serve``
 _MAX_STREAMS = 4096  # that can be resumed; the oldest is forgotten
+_READING, _WRITING = ReadOptions(), WriteOptions(file_meta=True)
 _BATCH_SIZE = 32  # events that are written together; each event of a long value holds a block of it
 
 
@@ -371,7 +372,8 @@ class _Listener:
         with temporary() as line:
             render = _Renderer(line)
             batch: list[Event] = []
-            async with aclosing(aiter_events(_noted(received, place))) as events:
+            received = _noted(received, place)
+            async with aclosing(encoded_events(received, _READING, render.form)) as events:
                 async for event in events:
                     batch.append(event)
                     is_end = event[0] == END_DATASET
@@ -384,11 +386,16 @@ class _Listener:
 
 
 class _Renderer:
-    """Renders events as lines, each in a temporary file until it is complete."""
+    """Renders events as lines, each in a temporary file until it is complete.
+
+    Attributes:
+        form: The form of the lines for a parser.
+    """
 
     def __init__(self, line: BinaryIO) -> None:
         self._line = line
-        self._encoder = EventEncoder(format="ndjson", options=WriteOptions(file_meta=True))
+        self.form = output_form(_READING, _WRITING, format="ndjson", array=True)
+        self._encoder = EventEncoder(format="ndjson", options=_WRITING)
         self._sorter = ElementSorter()
 
     def write(self, events: list[Event], is_end: bool) -> None:
