@@ -23,7 +23,7 @@ from streamdicom.codec import output_form
 from streamdicom.deviations import Deviation
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
-from streamdicom.filters import sort_elements
+from streamdicom.filters import ElementSorter, sort_elements
 from streamdicom.formats import FormatName
 from streamdicom.io import Expansion
 from streamdicom.limits import Limits
@@ -354,6 +354,29 @@ def test_tricky_elements_are_written_among_others(to: FormatName) -> None:
         assert transcoded == expected
         assert transcoded[2] is None
         assert is_encoded
+
+
+@pytest.mark.parametrize("to", ["dicom", "json"])
+def test_long_white_space_is_not_held(to: FormatName) -> None:
+    attributes = [f'"{0x00189010 + n:08X}":{{"vr":"LO","Value":["{n}"]}}' for n in range(100)]
+    attributes.append('"00100020":{"vr":"LO","Value":["17"]}')  # which is the first of all
+    text = ("{" + f",{' ' * 4500}".join(attributes) + "}").encode()
+    chunks = [text[start : start + 4096] for start in range(0, len(text), 4096)]
+    with pytest.MonkeyPatch.context() as patch:
+        again, held = ElementSorter._hold_again, []
+
+        def noted(sorter: Any, events: Iterator[Event]) -> Iterable[Event]:
+            held.append(sorter._source_size)
+            return again(sorter, events)
+
+        patch.setattr(ElementSorter, "_hold_again", noted)
+        patch.setattr("streamdicom.filters.sort._MAX_SOURCE", 64 * 1024)
+        *transcoded, _ = _outcome(chunks, to, {}, WriteOptions(), road="transcoded", held=1 << 20)
+    *expected, _ = _outcome(chunks, to, {}, WriteOptions(), road="pure", held=1 << 20)
+    assert transcoded == expected
+    assert transcoded[2] is None
+    assert len(held) == 1
+    assert 64 * 1024 < held[0] < 80 * 1024 < len(text)
 
 
 @pytest.mark.parametrize("to", ["json", "xml"])
