@@ -38,7 +38,7 @@ class Path(NamedTuple):
         kept: The number of those that have not ended.
         ended_items: The number of items around the start that have ended.
         open_items: The number of items that have begun and not ended.
-        sees_all: Whether filters see the events of what is left out, because the writer leaves it out.
+        sees_all: Whether filters see the events of elements that are left out, because the writer leaves them out.
     """
 
     sequences: list[tuple[int, int]]
