@@ -204,7 +204,7 @@ def test_engines_agree_on_filtered_json(
 @pytest.mark.parametrize(
     "filters", [{"exclude": ["00081140"]}, {"where": {"00080018": "1.3"}}], ids=["element", "rest"]
 )
-@pytest.mark.parametrize("size", [12, 64 * 1024])
+@pytest.mark.parametrize("size", [12, pytest.param(64 * 1024, marks=pytest.mark.slow)])
 def test_engines_agree_on_skipped_text(number: int, filters: dict[str, Any], size: int) -> None:
     text = _SKIPPED[0] + _ANYTHING[number] + _SKIPPED[1]
     document = f"[{text},{{}}]".encode().replace(b"%ff", b"\xff")

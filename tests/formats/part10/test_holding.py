@@ -176,7 +176,9 @@ def test_fault_beyond_the_limit_leaves_out_the_rest_and_says_why() -> None:
 
 @every_fault
 @every_layout
-@pytest.mark.parametrize("make_item", [good_item, long_item], ids=["short", "long"])
+@pytest.mark.parametrize(
+    "make_item", [good_item, pytest.param(long_item, marks=pytest.mark.slow)], ids=["short", "long"]
+)
 def test_fault_in_a_private_sequence_without_a_length_makes_it_un(
     fault: str, layout: Layout, make_item: Callable[[Layout], bytes]
 ) -> None:
