@@ -59,6 +59,7 @@ def test_missing_package_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.Mo
     assert run("validate", path, "--iod").code == 2
 
 
+@pytest.mark.slow
 def test_real_tables_have_the_modules_of_a_ct_image() -> None:
     pytest.importorskip("highdicom._standard_utils", reason="highdicom is not installed", exc_type=ImportError)
     modules = HighdicomTables().modules("1.2.840.10008.5.1.4.1.1.2") or []

@@ -99,6 +99,7 @@ def _built(engine: object, path: Path) -> bytes | str:
     return Path(sidecar_of(path)).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(_ENGINE is None, reason="the compiled engine was not built")
 @settings(max_examples=60)
 @given(

@@ -137,6 +137,7 @@ def test_every_forged_byte_is_noticed_or_harmless(folder: Path) -> None:
             open_index(folder)
 
 
+@pytest.mark.slow
 def test_verify_finds_other_places(folder: Path) -> None:
     build_index(folder).close()
     open_index(folder, verify=True).close()

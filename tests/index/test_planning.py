@@ -181,6 +181,7 @@ _ITEMS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(content=st.lists(_ITEMS, max_size=9), parts=st.integers(2, 9), is_lines=st.booleans())
 def test_wrong_guesses_are_an_error(
     content: list[object], parts: int, is_lines: bool, tmp_path_factory: pytest.TempPathFactory

@@ -89,6 +89,7 @@ def test_pieces_of_any_size_have_the_same_boundaries(text: bytes, size: int) -> 
     assert scanner.is_between
 
 
+@pytest.mark.slow
 @given(text=documents(), places=st.lists(st.integers(0, 300), max_size=6))
 def test_parts_scanned_in_any_order_have_the_same_boundaries(text: bytes, places: list[int]) -> None:
     parts = [scan(text[a:b], offset=a, in_string=None if a else False) for a, b in reversed(cuts(text, places))]

@@ -42,6 +42,7 @@ def values(text: bytes) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 @given(
     value=_VALUES,
     path=_PATHS,

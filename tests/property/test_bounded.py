@@ -74,6 +74,7 @@ def test_call_returns_a_bounded_number_of_events(encoding: str, shape: str, coun
     assert len(parser.close()) <= PIECE_SIZE + _MAX_AT_ONCE
 
 
+@pytest.mark.slow
 def test_deflated_data_set_is_returned_in_many_lists() -> None:
     data = _encoded(dataset(_SHAPES["items"](100_000)), "deflated")
     parser = EventParser(options=ReadOptions(limits=Limits(max_expansion_ratio=1_000_000)))

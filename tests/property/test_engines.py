@@ -122,6 +122,7 @@ def _outcome(engine: Any, chunks: list[bytes], options: dict[str, Any]) -> tuple
     return list(map(repr, events)), deviations, error, elements, foreseen
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     data=st.data(),

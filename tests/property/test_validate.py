@@ -267,6 +267,7 @@ def _damaged_xml(draw: st.DrawFn) -> bytes:
     return data
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(data=st.data(), document=_damaged_xml())
 def test_engines_find_the_same_in_xml(

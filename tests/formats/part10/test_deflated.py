@@ -114,6 +114,7 @@ def test_error_before_any_data_set_has_no_note() -> None:
     assert not hasattr(caught.value, "__notes__")
 
 
+@pytest.mark.slow
 def test_parser_after_an_error_has_no_more() -> None:
     parser = Part10Parser(options=_RATIO_100)
     for _ in range(2):
@@ -210,6 +211,7 @@ def test_outermost_stream_sets_the_bound_within_archives(tmp_path: Path, pack: C
     assert len(report.skipped) == 1
 
 
+@pytest.mark.slow
 def test_outermost_stream_sets_the_bound_of_a_compressed_file() -> None:
     count = 0
     with pytest.raises(LimitError, match="max_expansion_ratio"):
