@@ -392,6 +392,7 @@ class DatasetBuilder:
 
     def _end_dataset(self) -> Dataset:
         current = self._current
+        current.keep_file_meta_text()
         group = _take_group(current.elements, FILE_META_GROUP)
         meta = FileMetaDataset(group) if group or self._as_file else None
         dataset: Dataset

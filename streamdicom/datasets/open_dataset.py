@@ -16,6 +16,7 @@ from streamdicom.datasets._pydicom import Elements, inherit_encodings, raw_eleme
 from streamdicom.datasets.elements import data_element, pydicom_text
 from streamdicom.datasets.encodings import UTF_8_SETS, encode_for_pydicom, encodings_of
 from streamdicom.dicom import (
+    FILE_META_GROUP,
     SPECIFIC_CHARACTER_SET,
     SPLITTERS,
     UTF_8_TERM,
@@ -140,7 +141,7 @@ class OpenDataset:
         encodings = self.encodings
         texts = [encode_for_pydicom(pending.text, pending.vr, self.sets) for pending in self.pending]
         if None in texts and not self.sets.terms and all(pending.is_latin for pending in self.pending):
-            self._keep_text()
+            self._keep_text(self.pending)
         elif None in texts:
             encodings = encodings_of(UTF_8_SETS)
             texts = [pending.text.encode() for pending in self.pending]
@@ -156,12 +157,21 @@ class OpenDataset:
         if self.has_outdated_items:
             _update_items(dataset, encodings)
 
-    def _keep_text(self) -> None:
-        """Keep the pending text as text.
+    def keep_file_meta_text(self) -> None:
+        """Keep the pending text of group 0002 as text; Specific Character Set does not apply to it."""
+        texts, self.pending = self.pending, []
+        for text in texts:
+            if text.tag >> 16 == FILE_META_GROUP and text.elements is self.elements:
+                self._keep_text([text])
+            else:
+                self.pending.append(text)
+
+    def _keep_text(self, texts: list[PendingText]) -> None:
+        """Keep pending text as text.
 
         Without a character set, pydicom writes it in ISO 8859-1.
         """
-        for pending in self.pending:
+        for pending in texts:
             if isinstance(pending.elements[pending.tag], RawDataElement):
                 values = SPLITTERS[pending.vr](pending.text)
                 pending.elements[pending.tag] = data_element(pending.tag, pending.vr, values)

@@ -347,6 +347,15 @@ def test_datasets_before_error_are_returned_first() -> None:
             parser.close()
 
 
+@pytest.mark.parametrize("text", ["Åsa", "山"])
+def test_text_beyond_ascii_in_group_0002_is_kept(text: str) -> None:
+    document = {"00020013": {"vr": "SH", "Value": [text]}, "00100020": {"vr": "LO", "Value": [text]}}
+    dataset = streamdicom.loads(json.dumps(document))
+    assert (dataset.file_meta.ImplementationVersionName, dataset.PatientID) == (text, text)
+    with_meta = json.loads(streamdicom.dumps(dataset, options=WriteOptions(file_meta=True)))
+    assert {tag: with_meta[tag] for tag in document} == document
+
+
 def test_group_0002_becomes_file_meta() -> None:
     text = b'{"00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}, "00100020": {"vr": "LO", "Value": ["1"]}}'
     for dataset in (streamdicom.loads(text), streamdicom.loads(text, as_file=True)):
