@@ -406,7 +406,7 @@ DEVIATIONS: dict[str, _Row] = {
     "escape-sequence": _Row(
         _WARNING,
         "an escape sequence that Specific Character Set does not allow, or a missing one before a delimiter (PS3.5 "
-        "6.1.2.5); it is followed",
+        "6.1.2.5); it is followed, and a data set or file with such text may need ISO_IR 192",
         "(0008,0005) CS ISO_IR 100, (0010,0010) PN \\x1b$B;3ED\\x1b(B",
     ),
     "undecodable-text": _Row(

@@ -158,7 +158,7 @@ class OpenDataset:
             _update_items(dataset, encodings)
 
     def keep_file_meta_text(self) -> None:
-        """Keep the pending text of group 0002 as text; Specific Character Set does not apply to it."""
+        """Keep the pending text of group 0002 as text, without a character set."""
         texts, self.pending = self.pending, []
         for text in texts:
             if text.tag >> 16 == FILE_META_GROUP and text.elements is self.elements:

@@ -204,3 +204,10 @@ def test_deviations_are_counted_once_for_each_element() -> None:
     _events(data, ReadOptions(on_deviation=log))
     assert log.counts == {"undecodable-text": 2}
     assert [one.location.tag_path for one in log.first] == ["00081030", "00100010"]
+
+
+def test_warning_of_an_undeclared_escape_sequence_names_the_other_character_set() -> None:
+    data = file(["ISO_IR 100"], TO.element(0x00100020, "LO", padded(b"a\x1b-Fb\xe1")))
+    with pytest.warns(DeviationWarning, match=r"escape-sequence: .*ISO_IR 192 .*00100020 PatientID"):
+        [dataset] = streamdicom.iter_datasets(data)
+    assert (dataset.SpecificCharacterSet, dataset.PatientID) == ("ISO_IR 192", "ab\u03b1")
