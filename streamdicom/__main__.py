@@ -15,6 +15,8 @@ TYPE_CHECKING = False  # as in typing, which takes long to import
 if TYPE_CHECKING:
     from typing import Any
 
+_OBJECTS_OF_MODULES = 40_000  # net, of all commands on a small file
+
 
 def main() -> int:
     """Run the command line; return the exit code of the process.
@@ -22,20 +24,31 @@ def main() -> int:
     While modules are imported, and after the command, Python would print a traceback for Ctrl-C. There it ends the
     process at once. The start of the interpreter cannot be covered.
 
-    Garbage is collected neither while modules are imported nor at the end, which would take a sixth of a short run.
+    Garbage is collected neither in a short run nor at the end, which would take a sixth of its time.
     """
     handler = signal.getsignal(signal.SIGINT)
     _handle_ctrl_c(_exit)
-    gc.disable()
+    _delay_collection()
     from streamdicom.cli import main as run
 
-    gc.enable()
     try:
         _handle_ctrl_c(handler)
         return run()
     finally:
         _handle_ctrl_c(_exit)
         gc.freeze()
+
+
+def _delay_collection() -> None:
+    """Let the first collection of garbage wait until there are more objects than modules make."""
+    thresholds = gc.get_threshold()
+
+    def restore(*_: object) -> None:
+        gc.callbacks.remove(restore)
+        gc.set_threshold(*thresholds)
+
+    gc.callbacks.append(restore)
+    gc.set_threshold(_OBJECTS_OF_MODULES)
 
 
 def _handle_ctrl_c(handler: Any) -> None:

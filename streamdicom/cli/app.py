@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 
-from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.commands import COMMANDS
 from streamdicom.cli.exit_codes import DONE, USAGE, UsageError, exit_code_of
 from streamdicom.cli.plain_arguments import plain_arguments
@@ -58,16 +56,5 @@ def _run_command(name: str, arguments: Sequence[str], verbosity: int) -> int:
 
         parsed = parse_arguments(command_parser(command), arguments)
     console.verbosity = parsed.verbosity or verbosity
-    return _function(command.module)(parsed)
-
-
-def _function(module: str) -> Callable[[Arguments], int]:
-    """Import the function of a command, and collect no garbage meanwhile."""
-    is_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        function: Callable[[Arguments], int] = import_module(f"streamdicom.cli.{module}").run
-        return function
-    finally:
-        if is_enabled:
-            gc.enable()
+    code: int = import_module(f"streamdicom.cli.{command.module}").run(parsed)
+    return code

@@ -217,3 +217,14 @@ def test_completion_has_commands_and_options(shell: str) -> None:
     result = run("completion", shell)
     assert (result.code, result.stderr) == (0, "")
     assert all(text in result.stdout for text in (b"validate", b"report", b"keep-both", b"number-handling"))
+
+
+def test_garbage_is_collected_as_usual_after_the_first_time() -> None:
+    code = (
+        "import gc, sys, streamdicom.__main__ as it; before = gc.get_threshold()\n"
+        "sys.argv[1:] = ['--version']; it.main()\n"
+        "held = gc.get_threshold()[0]; kept = [[] for _ in range(2 * held)]\n"
+        "print(held > 10 * before[0], gc.get_threshold() == before, gc.isenabled(), gc.callbacks)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True True True []"
