@@ -35,13 +35,13 @@ def needed_file_meta(events: Iterable[Event], *, always: bool = False) -> Iterat
     for event in remaining:
         held.append(event)
         kind, tag, _, value = event
+        is_over = kind in _ENDS or (not depth and tag >> 16 > FILE_META_GROUP)
         if kind == START_SEQUENCE:
             depth += 1
         elif kind == END_SEQUENCE:
             depth -= 1
         elif tag == TRANSFER_SYNTAX_UID and kind == ELEMENT and not depth:
             is_needed = always or (bool(value) and is_encapsulated(value[0]))
-        is_over = not depth and (tag >> 16 > FILE_META_GROUP or kind in _ENDS)
         if is_over or len(held) > _MAX_HELD:
             break
     return chain(held if is_needed else _without_file_meta(held), remaining)

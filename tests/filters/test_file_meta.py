@@ -59,6 +59,14 @@ def test_lower_groups_do_not_hide_file_meta(syntax: str) -> None:
     assert list(needed_file_meta([_START, *low, _END, _syntax(syntax)])) == [_START, *low, _END, _syntax(syntax)]
 
 
+def test_sequence_of_a_higher_group_is_not_held() -> None:
+    tag = 0x00400275
+    events = [_START, (EventType.START_SEQUENCE, tag, "SQ", None), *[(EventType.START_ITEM, tag, "SQ", 0)] * 500]
+    remaining = iter(events)
+    assert next(needed_file_meta(remaining)) == _START
+    assert len(list(remaining)) == 500
+
+
 def test_data_set_without_elements_is_passed_on() -> None:
     assert list(needed_file_meta([_START, _END])) == [_START, _END]
     assert list(needed_file_meta([])) == []
