@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def _delay_collection() -> None:
-    """Let the first collection of garbage wait until there are more objects than modules make."""
+    """Let the first collection of garbage wait until all modules are imported."""
     thresholds = gc.get_threshold()
 
     def restore(*_: object) -> None:
