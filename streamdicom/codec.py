@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+from streamdicom._encoded import ENCODED
 from streamdicom._push import PushParser, StickyError, finished
 from streamdicom._records import replace
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
@@ -47,6 +48,7 @@ SOURCE_LOST = (ConnectionError, TimeoutError, EOFError)
 _EVENT_LENGTH = 4
 _DEFAULT_POLICY = BulkDataPolicy()
 _BATCH_SIZE = 32  # events between two checks for blocks; each segment of a long value may fill a block
+_LONG = 8 * 1024  # bytes of output in one event
 _MAX_BLOCKS = 64  # of about 64 KiB in memory; a batch makes fewer
 
 
@@ -549,7 +551,10 @@ def _in_batches(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
     """Yield small batches, each of which must be consumed before the next."""
     remaining = iter(events)
     for event in remaining:
-        yield chain((event,), islice(remaining, _BATCH_SIZE))
+        if event[0] == ENCODED and len(event[3][0]) >= _LONG:
+            yield (event,)  # which would fill many blocks with others
+        else:
+            yield chain((event,), islice(remaining, _BATCH_SIZE))
 
 
 def _checked_later(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
