@@ -17,6 +17,7 @@ from streamdicom.dicom import (
     GROUP_RULES,
     NO_MAXIMUM,
     SPECIFIC_CHARACTER_SET,
+    VALUE_RULES,
     VRS,
     Definition,
     Fault,
@@ -218,7 +219,7 @@ class ValueCheck:
         self._remaining = remaining = iter(self._events)
         for index, (kind, tag, vr, value) in enumerate(remaining):
             if kind == ELEMENT:
-                if vr in suspects and index not in self._seen:
+                if vr in suspects and not VALUE_RULES[vr](value) and index not in self._seen:
                     self._values(tag, vr, value, is_counted=True)
             elif kind == START_ITEM:
                 opened.append((tag, value, _NO_BLOCKS))
