@@ -29,6 +29,7 @@ SPACE = " \t\r\n"
 
 _SPACE_BYTES = SPACE.encode()
 _SEPARATOR = " "  # between the namespace and the name of an element
+_FIRST_BYTES = b"<\0\xef\xfe\xff"  # of a tag in UTF-8 or UTF-16, or of a byte order mark
 # The encodings that expat supports, and those with one byte for each character that DCMTK writes.
 _ENCODINGS = late_pattern(r"(?i)UTF-8|UTF-16(LE|BE)?|US-ASCII|ISO-8859-([1-9]|1[013-6])")
 # Errors that no further bytes could mend, so that they are not truncation.
@@ -221,6 +222,11 @@ class Documents:
         self._is_in_root = False
         self._encoding = ""
         self._prefixes.clear()
+        if (
+            data[1:2] == b"\0" and data[0] not in _FIRST_BYTES
+        ):  # which expat takes for UTF-16, unless it gets them singly
+            code = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
+            raise _syntax_error(code, self.base + 1)
         self.expat = self._new_expat()
 
     def _parse(self, data: bytes, *, final: bool) -> bytes:
@@ -232,7 +238,10 @@ class Documents:
         except expat.ExpatError as error:
             if self._last_tag is None:  # otherwise expat has seen bytes of the epilog, which are scanned below
                 self._pause()
-                raise self._syntax_error(error, parser.ErrorByteIndex, final) from None
+                if final and error.code not in _SYNTAX_ERRORS:
+                    message = "the stream ends within an XML document"
+                    raise TruncatedError(message, Location(self.bytes_fed)) from None
+                raise _syntax_error(error.code, self.base + parser.ErrorByteIndex) from None
         self._pause()
         if self._last_tag is None:
             data = self._unread + data
@@ -247,11 +256,6 @@ class Documents:
         self.expat = self._last_tag = None
         self._unread = b""
         return data[end:]
-
-    def _syntax_error(self, error: expat.ExpatError, index: int, final: bool) -> InputError:
-        if final and error.code not in _SYNTAX_ERRORS:
-            return TruncatedError("the stream ends within an XML document", Location(self.bytes_fed))
-        return XmlSyntaxError(f"not XML: {expat.ErrorString(error.code)}", Location(self.base + index))
 
     def _new_expat(self, before: bytes = b"") -> XMLParserType:
         """Return a parser that has read some bytes, of which no handler hears."""
@@ -286,6 +290,10 @@ class Documents:
         self._prefixes.add(prefix)
         if len(self._prefixes) > _MAX_PREFIXES:
             raise XmlSyntaxError(f"more than {_MAX_PREFIXES} namespace prefixes", Location(self.position))
+
+
+def _syntax_error(code: int, offset: int) -> XmlSyntaxError:
+    return XmlSyntaxError(f"not XML: {expat.ErrorString(code)}", Location(offset))
 
 
 def _end_of_piece(data: bytes, start: int, end: int) -> int:

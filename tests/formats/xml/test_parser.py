@@ -385,6 +385,14 @@ def test_events_before_an_error_are_delivered() -> None:
     assert events == shown(in_dataset([start_parts("LT"), *segments("LT", "abcdefghijkl", "")]))[:-2]
 
 
+@pytest.mark.parametrize("after", ["0", "a", "-", "."])
+def test_nul_after_a_document_is_at_one_place_however_the_bytes_arrive(after: str) -> None:
+    data = document("").encode()
+    _, error = read_every_way(data + after.encode() + b"\0</a>")
+    assert type(error) is XmlSyntaxError
+    assert error.location.byte_offset == len(data) + 1
+
+
 @pytest.mark.parametrize("form", ["LT", "OB"])
 @pytest.mark.slow
 def test_truncation_is_distinguished_from_syntax_errors(form: str) -> None:
