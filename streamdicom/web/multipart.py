@@ -6,6 +6,7 @@ this module does.
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any, NoReturn, TypeAlias
 
@@ -25,6 +26,7 @@ _MAX_HEADER_SIZE = 1024  # bytes; RFC 5322 allows 998
 _MAX_PREAMBLE_SIZE = 64 * 1024
 
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")  # RFC 2046 5.1.1
+_SILENT = logging.Logger("python_multipart", logging.CRITICAL + 1)
 _MALFORMED = (
     "the multipart body is malformed (RFC 2046 5.1), or a part has more than "
     f"{_MAX_HEADERS} headers or a header of more than {_MAX_HEADER_SIZE} bytes"
@@ -70,6 +72,7 @@ class MultipartParser(PushParser[PartEvent]):
             max_header_count=_MAX_HEADERS,
             max_header_size=_MAX_HEADER_SIZE,
         )
+        self._parser.logger = _SILENT  # it prints bytes of the body for each error, which is raised too
         self._preamble: bytes | None = b"\r\n"  # its last bytes; None after the first boundary
         self._skipped = 0  # bytes of the preamble that are no longer held
         self._events: list[PartEvent] = []

@@ -138,6 +138,13 @@ def test_error_of_malformed_body_does_not_depend_on_cuts(size: int, body: bytes,
     assert found == _outcome([body])
 
 
+def test_bytes_of_a_malformed_body_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    for body in (b"--x\r\nDoe^Jane\r\n\r\n1\r\n--x--", b"--xyz\r\n\r\n1\r\n--xyz--", b"--x\r\n: 1\r\n\r\n1\r\n--x--"):
+        assert "malformed" in _outcome([body])[1]
+    assert _outcome([_BODY + b"\r\nDoe^Jane"]) == _outcome([_BODY])
+    assert not caplog.records
+
+
 def test_error_is_sticky() -> None:
     parser = MultipartParser(b"x")
     assert len(parser.feed(b"--x\r\n\r\n1\r\n--x\r\n: 2\r\n")) == 3
