@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from streamdicom.cli.exit_codes import UsageError
@@ -87,4 +88,6 @@ def _load(context: ssl.SSLContext, certificate: Path | None, key: Path | None, c
         reason = error.reason or "no certificate is found"
         raise UsageError(f"the certificate, its key or the CAs cannot be used: {reason}") from None
     except OSError as error:  # which does not name the file
-        raise UsageError(f"the certificate, its key or the CAs cannot be read: {error.strerror}") from None
+        unread = [f"{path}: " for path in (certificate, key, ca) if path and not os.access(path, os.R_OK)][:1]
+        reason = "".join(unread) + (error.strerror or "")
+        raise UsageError(f"the certificate, its key or the CAs cannot be read: {reason}") from None

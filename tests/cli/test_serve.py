@@ -193,6 +193,7 @@ def test_files_that_are_no_certificate_are_a_usage_error(folder: Path) -> None:
     assert "None" not in refused.error
     missing = run("serve", folder, "--port", 0, "--tls-cert", folder / "none.pem")
     assert (missing.code, missing.error.count("certificate")) == (2, 1)
+    assert "none.pem: No such file" in missing.error
 
 
 def test_read_only_server_stores_nothing(folder: Path) -> None:
