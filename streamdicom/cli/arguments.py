@@ -84,7 +84,7 @@ def option(*flags: str, text: str, default: Any = None, **settings: Any) -> Argu
 def choice(flag: str, choices: Sequence[str], *, text: str, default: str | None = None, dest: str = "") -> Argument:
     """Return an option whose value is one of a few."""
     dest = dest or _destination((flag,))
-    return option(flag, text=text, default=default, dest=dest, type=_one_of(choices), choices=choices)
+    return option(flag, text=text, default=default, dest=dest, type=one_of(choices), choices=choices)
 
 
 def repeated(flag: str, metavar: str, text: str, **settings: Any) -> Argument:
@@ -169,7 +169,9 @@ def seconds(text: str) -> float:
     return value
 
 
-def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
+def one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    """Return a parser of one of some words."""
+
     def parse(text: str) -> str:
         # argparse would check this too, but the text of its error depends on the version of Python.
         if text not in choices:

@@ -12,6 +12,7 @@ from streamdicom.cli.arguments import (
     choice,
     flag,
     integer,
+    one_of,
     option,
     path,
     place,
@@ -428,13 +429,20 @@ _SEND = Command(
     {DONE: "The listener has written all data sets.", FAILED: "The listener has not written all data sets."},
 )
 
+_SHELLS = ("bash", "zsh", "tcsh")
+
 _COMPLETION = Command(
     "completion",
     "completion",
     "Print the completion script of a shell.",
     'The package shtab is needed; the extra "cli" has it. For bash: streamdicom completion bash > '
     "~/.local/share/bash-completion/completions/streamdicom",
-    (Argument(("shell",), {"metavar": "SHELL", "choices": ("bash", "zsh", "tcsh"), "help": "bash, zsh or tcsh."}),),
+    (
+        Argument(
+            ("shell",),
+            {"metavar": "SHELL", "type": one_of(_SHELLS), "choices": _SHELLS, "help": "bash, zsh or tcsh."},
+        ),
+    ),
     {},
 )
 

@@ -219,6 +219,12 @@ def test_completion_has_commands_and_options(shell: str) -> None:
     assert all(text in result.stdout for text in (b"validate", b"report", b"keep-both", b"number-handling"))
 
 
+def test_completion_of_an_unknown_shell_is_a_usage_error() -> None:
+    result = run("completion", "csh")
+    assert result.code == 2
+    assert "invalid choice: 'csh' (choose from bash, zsh, tcsh)" in result.error
+
+
 def test_garbage_is_collected_as_usual_after_the_first_time() -> None:
     code = (
         "import gc, sys, streamdicom.__main__ as it; before = gc.get_threshold()\n"

@@ -18,7 +18,7 @@ from xml.parsers import expat
 from streamdicom._late import late_pattern
 from streamdicom._push import PIECE_SIZE
 from streamdicom._records import record
-from streamdicom.errors import InputError, LimitError, Location, TruncatedError, XmlSyntaxError
+from streamdicom.errors import LimitError, Location, TruncatedError, XmlSyntaxError
 from streamdicom.limits import Limits
 
 if TYPE_CHECKING:
