@@ -91,27 +91,37 @@ class _Field:
         self.settings = settings
 
 
-class _Fields:
-    """The fields as ``dataclasses`` has them, made when other code asks for them."""
+class _OfDataclass:
+    """An attribute as ``dataclasses`` has it, made when other code asks for it.
 
-    def __init__(self, settings: dict[str, dict[str, Any]], annotations: dict[str, Any]) -> None:
+    Args:
+        name: The name of the attribute.
+        frozen: Whether the record cannot change.
+        settings: The settings of each field.
+        annotations: The type of each field.
+    """
+
+    def __init__(
+        self, name: str, frozen: bool, settings: dict[str, dict[str, Any]], annotations: dict[str, Any]
+    ) -> None:
+        self._name = name
+        self._frozen = frozen
         self._settings = settings
         self._annotations = annotations
-        self._made: dict[str, Any] | None = None
+        self._made: Any = None
 
-    def __get__(self, _: object, owner: type) -> dict[str, Any]:
+    def __get__(self, _: object, owner: type) -> Any:
         if self._made is None:
             self._made = self._make(owner)
         return self._made
 
-    def _make(self, owner: type) -> dict[str, Any]:
+    def _make(self, owner: type) -> Any:
         import dataclasses
 
         namespace: dict[str, Any] = {name: dataclasses.field(**given) for name, given in self._settings.items()}
         namespace |= {"__annotations__": self._annotations, "__module__": owner.__module__}
-        twin: Any = type(owner.__name__, (), namespace)
-        fields: dict[str, Any] = dataclasses.dataclass(twin).__dataclass_fields__
-        return fields
+        twin = type(owner.__name__, (), namespace)
+        return getattr(dataclasses.dataclass(frozen=self._frozen)(twin), self._name)
 
 
 class _Record:
@@ -165,6 +175,9 @@ def _refuse(verb: str, name: str) -> NoReturn:
     raise FrozenInstanceError(f"cannot {verb} field {name!r}")
 
 
+_OF_DATACLASS = ("__dataclass_fields__", "__dataclass_params__")
+
+
 def _made(cls: type, frozen: bool, slots: bool) -> type:
     """Return a class with the fields that a class declares, and its methods."""
     settings: dict[str, dict[str, Any]] = {}
@@ -177,11 +190,11 @@ def _made(cls: type, frozen: bool, slots: bool) -> type:
     namespace |= {
         "__match_args__": tuple(settings),
         "__init__": _init(cls, settings, frozen=frozen),
-        "__dataclass_fields__": _Fields(settings, cls.__annotations__),
         "_compared": attrgetter(*settings),
         "_hashed": attrgetter(*(name for name, given in settings.items() if given.get("hash") is not False)),
         "_shown": tuple(name for name, given in settings.items() if given.get("repr") is not False),
     }
+    namespace |= {name: _OfDataclass(name, frozen, settings, cls.__annotations__) for name in _OF_DATACLASS}
     made = type(cls.__name__, (*cls.__bases__[:-1], _FrozenRecord if frozen else _Record), namespace)
     made.__qualname__ = cls.__qualname__
     return made

@@ -69,6 +69,8 @@ def test_functions_of_dataclasses_take_records() -> None:
     shown = [[(one.name, one.type, one.repr, one.hash) for one in dataclasses.fields(kind)] for kind in (Point, Twin)]
     assert shown[0] == shown[1]
     assert dataclasses.fields(Point)[0] is dataclasses.fields(point)[0]  # made once
+    kinds: list[Any] = [Point, Twin]
+    assert [kind.__dataclass_params__.frozen for kind in kinds] == [True, True]  # which Dask reads
     with pytest.raises(ValueError, match="below 0"):
         _records.replace(point, x=-1)
 
