@@ -61,6 +61,18 @@ def test_tls_with_certificates_of_both_sides(tmp_path: Path) -> None:
 
 
 @needs_openssl
+@needs_openssl
+def test_peer_that_stalls_within_the_handshake_is_reset(tmp_path: Path) -> None:
+    server, key = certificate(tmp_path, "server")
+    with listening("--tls-cert", server, "--tls-key", key, "--timeout", 0.2) as listener:
+        address = parse_address(listener.address.removeprefix("tls:"))
+        for start in (b"", b"\x16\x03\x01\x02\x00"):
+            with socket.create_connection(address, 10) as peer, suppress(ConnectionResetError):
+                peer.sendall(start)
+                assert peer.recv(100) == b""
+            assert "the connection is lost" in listener.read_error()
+
+
 def test_long_stream_over_tls(tmp_path: Path) -> None:
     server, key = certificate(tmp_path, "server")
     lines = _lines(300, 20_000)

@@ -23,6 +23,7 @@ from tests.support.connections import dataset, reset
 pytestmark = pytest.mark.slow
 
 _CT = get_testdata_file("CT_small.dcm")
+_GREETING = b"streamdicom-send 1 new " + b"a" * 32 + b" \n"
 
 
 def test_ipv6_address_is_supported() -> None:
@@ -109,6 +110,24 @@ def test_stalled_peer_is_reset() -> None:
         with pytest.raises(ConnectionResetError):
             peer.recv(1)
         assert "TimeoutError (byte 41, [1])" in listener.read_error()
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"", _GREETING[:20], _GREETING, _GREETING + bytes(2), _GREETING + b"\0\0\0\x09["],
+    ids=["start", "greeting", "stream", "length", "data"],
+)
+def test_peer_that_stalls_at_any_moment_is_reset(start: bytes) -> None:
+    with listening("--timeout", "0.2") as listener, listener.connect() as peer:
+        peer.settimeout(10)
+        peer.sendall(start)
+        with pytest.raises(ConnectionResetError):
+            while peer.recv(100):
+                pass
+        assert "TimeoutError" in listener.read_error()
+        with listener.connect() as other:
+            other.sendall(ONE)
+            assert is_acknowledged(other)
 
 
 def test_empty_stream_is_an_error() -> None:

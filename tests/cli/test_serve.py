@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import ssl
+import sys
 from contextlib import ExitStack, closing, suppress
 from hashlib import sha256
 from http.client import HTTPSConnection
@@ -136,6 +137,23 @@ def test_many_connections_at_once_leave_file_descriptors(folder: Path) -> None:
             connection.connect_ex(("127.0.0.1", int(url.rpartition(":")[2])))
         process.send_signal(signal.SIGCONT)
         assert httpx2.get(f"{url}/health", timeout=30).status_code == 200
+        process.terminate()
+        assert "Too many open files" not in process.communicate()[1]
+
+
+def test_half_sent_heads_for_all_file_descriptors_leave_service(folder: Path) -> None:
+    descriptors = 700
+    code = (
+        f"import resource, runpy; resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors}, {descriptors})); "
+        "runpy.run_module('streamdicom', run_name='__main__')"
+    )
+    command = [sys.executable, "-c", code]
+    with serving(folder, "--max-requests", 8, command=command) as (process, url), ExitStack() as held:
+        for _ in range(descriptors):
+            head = held.enter_context(socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=10))
+            head.sendall(b"GET /studies HTTP/1.1\r\nHost: localhost\r\n")
+        for path in ("/health", "/studies"):
+            assert httpx2.get(url + path, timeout=10).status_code == 200
         process.terminate()
         assert "Too many open files" not in process.communicate()[1]
 

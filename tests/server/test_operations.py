@@ -322,14 +322,15 @@ async def _no_body() -> Message:
 
 
 def test_request_and_its_data_sets_are_bounded(folder: Path) -> None:
-    client = TestClient(server_app(folder, limits=ServerLimits(request_size=1000, datasets=3)), _BASE)
-    assert client.post("/studies", content=b"[" + b" " * 1000 + b"]", headers=_JSON).status_code == 413
-    assert client.post("/studies", content=b"[{},{},{},{}]", headers=_JSON).status_code == 413
+    client = TestClient(server_app(folder, limits=ServerLimits(request_size=5000, datasets=3)), _BASE)
+    assert client.post("/studies", content=b"[" + b" " * 5000 + b"]", headers=_JSON).status_code == 413
+    further = client.post("/studies", content=b"[{},{},{},{}]", headers=_JSON)
+    assert (further.status_code, "more than 3 instances" in further.text) == (413, True)
     assert client.post("/studies", content=b"[{},{},{}]", headers=_JSON).status_code == 409
 
     def pieces() -> Iterator[bytes]:  # of no known length
         yield b"["
-        yield b" " * 1000
+        yield b" " * 5000
         yield b"]"
 
     assert client.post("/studies", content=pieces(), headers=_JSON).status_code == 413

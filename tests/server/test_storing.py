@@ -6,8 +6,10 @@ import base64
 import fcntl
 import json
 import os
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -165,11 +167,13 @@ def test_long_binary_values_are_not_in_search_results(client: TestClient, tmp_pa
 def test_unreadable_number_costs_its_element_only(tmp_path: Path) -> None:
     [ds] = _instances(1)
     text = json.dumps(ds)[:-1] + ', "00180050": {"vr": "DS", "Value": [1.0000]}'
+    text += ', "00180088": {"vr": "DS", "Value": [1e400]}'
     text += ', "00189073": {"vr": "FD", "Value": [1e400]}, "00189074": {"vr": "DT", "Value": ["2024"]}}'
     (tmp_path / "a.json").write_text(text)
     client = TestClient(server_app(tmp_path), "http://localhost")
-    response = client.get("/instances?includefield=SliceThickness,AcquisitionDuration,FrameAcquisitionDateTime")
-    assert '"00180050":{"vr":"DS","Value":[1.0000]}' in response.text
+    fields = "SliceThickness,SpacingBetweenSlices,AcquisitionDuration,FrameAcquisitionDateTime"
+    response = client.get(f"/instances?includefield={fields}")
+    assert '"00180050":{"vr":"DS","Value":[1.0000]},"00180088":{"vr":"DS","Value":[1e400]}' in response.text
     [found] = response.json()
     assert found["00189074"]["Value"] == ["2024"]
     assert "00189073" not in found
@@ -182,8 +186,12 @@ def test_pipes_are_skipped(tmp_path: Path) -> None:
     corpus.write(tmp_path / "a.dcm", corpus.dataset(0))
     os.mkfifo(tmp_path / "pipe.dcm")
     (tmp_path / "link.dcm").symlink_to("pipe.dcm")
+    pipe = os.open(tmp_path / "pipe.dcm", os.O_RDWR | os.O_NONBLOCK)
+    os.write(pipe, b"for another reader")
     client = TestClient(server_app(tmp_path), "http://localhost")
     assert len(client.get("/instances").json()) == 1
+    assert os.read(pipe, 100) == b"for another reader"
+    os.close(pipe)
     (tmp_path / "a.dcm").unlink()
     os.mkfifo(tmp_path / "a.dcm")  # after it was indexed
     with pytest.raises(Exception, match="changed"):
@@ -231,6 +239,19 @@ def test_files_and_each_folder_once_are_on_disk_before_the_answer(
     folders = [(path, stored) for path, stored in synced if path.suffix != ".partial"]
     series = tmp_path / "1.2.1.0" / "1.2.2.0"
     assert sorted(folders) == sorted((path, 2) for path in (tmp_path, series.parent, series))
+
+
+def test_known_instance_is_on_disk_before_the_answer(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer may not have synced it: a server that was killed, or another program."""
+    data = _bytes_of(corpus.dataset(0), tmp_path.parent)
+    assert _post_files(client, [data]).status_code == 200
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(Path(f"/proc/self/fd/{number}").readlink()))
+    assert _post_files(client, [data]).status_code == 200
+    [path] = tmp_path.rglob("1.*.dcm")
+    assert {path, *path.parents[:3]} <= set(synced)
 
 
 def test_part_that_is_no_instance_of_the_study_costs_no_disk_access(
@@ -320,3 +341,15 @@ def test_only_the_owner_can_read_stored_files_and_the_index(tmp_path: Path) -> N
     assert {path.suffix for path in modes} >= {".dcm", ".sqlite", ".sqlite-wal"}
     assert {oct(mode) for path, mode in modes.items() if path.is_dir()} == {"0o700"}
     assert {oct(mode) for path, mode in modes.items() if path.is_file()} == {"0o600"}
+
+
+def test_index_that_others_can_read_is_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / ".streamdicom" / "index.sqlite"
+    Catalog(tmp_path).close()
+    with closing(sqlite3.connect(path)) as older:  # a server that was killed leaves its log
+        older.execute("CREATE TABLE more (id)")
+        for found in path.parent.iterdir():
+            found.chmod(0o644)
+        with Catalog(tmp_path):
+            modes = {found.name: oct(found.stat().st_mode & 0o777) for found in path.parent.iterdir()}
+    assert modes == dict.fromkeys(("index.sqlite", "index.sqlite-wal", "index.sqlite-shm"), "0o600")

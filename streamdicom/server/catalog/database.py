@@ -95,8 +95,9 @@ class Database:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # SQLite gives its log the permissions of the file.
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        with suppress(PermissionError):  # another user's
-            self.path.chmod(0o600)
+        for part in _PARTS:
+            with suppress(PermissionError, FileNotFoundError):  # another user's, or gone
+                Path(f"{self.path}{part}").chmod(0o600)
         try:
             self._writer = self._open()
         except sqlite3.DatabaseError as error:

@@ -316,7 +316,7 @@ class _Settler:
         self._catalog = catalog
         self._expansion = expansion
         self._study = study
-        self._changed: set[Path] = set()  # folders
+        self._changed: set[Path] = set()  # folders, and files of other writers
 
     def check(self, source: BinaryIO, outcome: Outcome) -> None:
         """Check that a file is complete and of the study, and read its UIDs.
@@ -345,12 +345,12 @@ class _Settler:
             outcome.failure = Failure.OUT_OF_RESOURCES
 
     def sync(self) -> bool:
-        """Force the changed folders onto the disk, each once; return False on failure."""
+        """Force all changes onto the disk, each once; return False on failure."""
         if os.name == "nt":  # folders cannot be synced
             return True
         try:
-            for folder in self._changed:
-                number = os.open(folder, os.O_RDONLY)
+            for path in self._changed:
+                number = os.open(path, os.O_RDONLY)
                 try:
                     os.fsync(number)
                 finally:
@@ -374,7 +374,8 @@ class _Settler:
             known_path = "" if known.is_json else known.path
         with suppress(OSError):  # the file was deleted
             if known_path and cmp(known_path, file, shallow=False):
-                self._note(Path(known_path))  # its writer may have been killed before the sync
+                self._note(Path(known_path))  # its writer may not have synced it
+                self._changed.add(Path(known_path))
                 return
         raise _FailedError(Failure.DUPLICATE)
 
