@@ -55,6 +55,19 @@ def test_spool_of_a_run_that_lives_stays(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+def test_only_the_owner_can_read_a_spool() -> None:
+    old = os.umask(0)
+    try:
+        folder = SpoolFolder()
+    finally:
+        os.umask(old)
+    assert [oct(path.stat().st_mode) for path in (Path(folder.path), Path(folder.path, ".lock"))] == [
+        "0o40700",
+        "0o100600",
+    ]
+    folder.close()
+
+
 def test_other_folders_stay(temporary: Path) -> None:
     (temporary / "streamdicom-spool-a").mkdir()  # of a run that has just made it
     (temporary / "b" / ".lock").mkdir(parents=True)

@@ -8,8 +8,9 @@ import json
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,20 @@ def test_long_values_in_json_are_stored_in_flat_memory(own: Server) -> None:
     url = response.json()["00081199"]["Value"][0]["00081190"]["Value"][0]
     stored = httpx2.get(f"{url}/bulkdata/7FE00010", headers={"Accept": "application/octet-stream"}, timeout=60)
     assert stored.content == value
+
+
+@pytest.mark.slow
+@pytest.mark.memory
+def test_many_short_values_in_json_are_stored_in_flat_memory(own: Server) -> None:
+    [ds] = _instances(1)
+    httpx2.post(f"{own.url}/studies", content=json.dumps(_instances(8)[4:]), headers=_JSON)  # imports
+    before = own.forget_peak()
+    ds["00080018"]["Value"] = ["1.2.3.77"]
+    items = ",".join(['{"00080008":{"vr":"CS"}}'] * 200_000)
+    text = json.dumps(ds)[:-1] + f',"52009229":{{"vr":"SQ","Value":[{items}]}}}}'
+    response = httpx2.post(f"{own.url}/studies", content=text, headers=_JSON, timeout=60)
+    assert response.status_code == 200
+    assert own.peak - before < 12 * _MIB
 
 
 @pytest.mark.slow
@@ -182,6 +197,24 @@ def test_unreadable_number_costs_its_element_only(tmp_path: Path) -> None:
 # --- files that do not belong in the folder --------------------------------------------------------------------------
 
 
+@contextmanager
+def _unblocked(pipe: Path) -> Iterator[None]:
+    """Fail if the block waits for a writer of a pipe, in place of waiting for ever."""
+    released = []
+
+    def release() -> None:
+        os.close(os.open(pipe, os.O_RDWR))
+        released.append(pipe)
+
+    watch = threading.Timer(10, release)
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+    assert not released
+
+
 def test_pipes_are_skipped(tmp_path: Path) -> None:
     corpus.write(tmp_path / "a.dcm", corpus.dataset(0))
     os.mkfifo(tmp_path / "pipe.dcm")
@@ -194,7 +227,7 @@ def test_pipes_are_skipped(tmp_path: Path) -> None:
     os.close(pipe)
     (tmp_path / "a.dcm").unlink()
     os.mkfifo(tmp_path / "a.dcm")  # after it was indexed
-    with pytest.raises(Exception, match="changed"):
+    with _unblocked(tmp_path / "a.dcm"), pytest.raises(Exception, match="changed"):
         client.get("/studies/1.2.1.0/metadata")
 
 
@@ -309,7 +342,7 @@ def test_pipes_and_links_are_not_taken_in(tmp_path: Path, tmp_path_factory: pyte
     os.mkfifo(left / "0.complete")
     (left / "1.complete").symlink_to(outside / "0.complete")
     (left.parent / "incoming-link").symlink_to(outside)
-    with TestClient(server_app(tmp_path), "http://localhost") as client:
+    with _unblocked(left / "0.complete"), TestClient(server_app(tmp_path), "http://localhost") as client:
         assert client.get("/instances").status_code == 204
     assert list(outside.iterdir()) == [outside / "0.complete"]
 
@@ -328,19 +361,22 @@ def test_files_of_a_running_server_are_left_to_it(tmp_path: Path) -> None:
     assert (busy / "0.complete").exists()
 
 
-def test_only_the_owner_can_read_stored_files_and_the_index(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_stored_files_and_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "archive"
     folder.mkdir()
+    modes: dict[Path, int] = {}
+    note = lambda _: modes.update((path, path.stat().st_mode) for path in folder.rglob("*"))  # noqa: E731
+    monkeypatch.setattr(os, "fsync", note)  # while the request has its files
     old = os.umask(0)
     try:
         with TestClient(server_app(folder), "http://localhost") as client:
             assert _post_files(client, [_bytes_of(corpus.dataset(0), tmp_path)]).status_code == 200
-            modes = {path: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
+            note(0)
     finally:
         os.umask(old)
-    assert {path.suffix for path in modes} >= {".dcm", ".sqlite", ".sqlite-wal"}
-    assert {oct(mode) for path, mode in modes.items() if path.is_dir()} == {"0o700"}
-    assert {oct(mode) for path, mode in modes.items() if path.is_file()} == {"0o600"}
+    assert {path.suffix for path in modes} >= {".dcm", ".partial", ".sqlite", ".sqlite-wal"}
+    assert {oct(stat.S_IMODE(mode)) for mode in modes.values() if stat.S_ISDIR(mode)} == {"0o700"}
+    assert {oct(stat.S_IMODE(mode)) for mode in modes.values() if stat.S_ISREG(mode)} == {"0o600"}
 
 
 def test_index_that_others_can_read_is_closed_to_them(tmp_path: Path) -> None:
