@@ -252,6 +252,19 @@ def test_index_is_not_made_outside_through_a_link(tmp_path: Path, tmp_path_facto
     assert list(outside.iterdir()) == []
 
 
+def test_link_out_of_the_folder_is_no_stored_instance(
+    client: TestClient, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = _bytes_of(corpus.dataset(0), tmp_path_factory.mktemp("made"))
+    outside = tmp_path_factory.mktemp("outside") / "same.dcm"
+    outside.write_bytes(data)
+    series = tmp_path / "1.2.1.0" / "1.2.2.0"
+    series.mkdir(parents=True)
+    (series / "1.2.3.0.dcm").symlink_to(outside)
+    assert _post_files(client, [data]).status_code == 409  # no search would find it
+    assert client.get("/instances").status_code == 204
+
+
 # --- durability and privacy --------------------------------------------------------------------------------------
 
 

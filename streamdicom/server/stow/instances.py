@@ -369,7 +369,7 @@ class _Settler:
                 self._add(path)
                 self._note(path)
                 return
-            known_path = str(path)
+            known_path = str(path) if is_within(str(path), self._catalog.folder) else ""
         else:
             known_path = "" if known.is_json else known.path
         with suppress(OSError):  # the file was deleted
