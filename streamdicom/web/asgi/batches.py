@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from streamdicom.events import END_DATASET
+from streamdicom.events import END_DATASET, Event
 
 _BATCH_SIZE = 32  # events; each event of a long value holds a block of it
 
@@ -23,34 +23,43 @@ def batched(items: Iterable[Any]) -> Iterator[Any]:
     >>> [len(batch) for batch in batched(iter_events(b"[{}, {}]"))]
     [2, 2]
     """
+    batch = _Batch()
     with _closing(iter(items)) as remaining:
-        batch: list[Any] = []
         for item in remaining:
             if not is_event(item):
                 yield item
-                continue
-            batch.append(item)
-            if len(batch) == _BATCH_SIZE or item[0] == END_DATASET:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+            elif complete := batch.add(item):
+                yield complete
+    if batch.events:
+        yield batch.events
 
 
 async def abatched(items: AsyncIterable[Any]) -> AsyncIterator[Any]:
     """Yield the items of an asynchronous iterable as ``batched`` does."""
+    batch = _Batch()
     async with _aclosing(aiter(items)) as remaining:
-        batch: list[Any] = []
         async for item in remaining:
             if not is_event(item):
                 yield item
-                continue
-            batch.append(item)
-            if len(batch) == _BATCH_SIZE or item[0] == END_DATASET:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+            elif complete := batch.add(item):
+                yield complete
+    if batch.events:
+        yield batch.events
+
+
+class _Batch:
+    """The events since the last complete batch."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def add(self, event: Event) -> list[Event]:
+        """Add an event; return the batch that it completes, or an empty list."""
+        self.events.append(event)
+        if len(self.events) < _BATCH_SIZE and event[0] != END_DATASET:
+            return []
+        complete, self.events = self.events, []
+        return complete
 
 
 @contextmanager
