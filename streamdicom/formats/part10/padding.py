@@ -6,15 +6,10 @@ take no value field with wrong padding; that of a plain parser costs no more.
 
 from __future__ import annotations
 
-from typing import Any
-
-from streamdicom._cache import BoundedCache
 from streamdicom.dicom import DECODERS, SPLITTERS, VRS
 from streamdicom.formats.part10.runs import Decoder
 
 _SPACE = 0x20
-_MAX_KNOWN = 512  # value fields of each VR that are remembered
-_MAX_LENGTH = 64  # bytes of one
 _FIXED_LENGTHS = {"AS": 4, "DA": 8}  # of a value
 
 
@@ -55,26 +50,5 @@ def _checking(vr: str, decode: Decoder) -> Decoder:
     return lambda data, little_endian: None if 0 in data else decode(data, little_endian)
 
 
-def _remembering(vr: str, decode: Decoder) -> Decoder:
-    """Return a decoder that remembers short text, to decode it once.
-
-    It does not keep text to which a character set applies, such as names.
-    """
-    if vr not in SPLITTERS or VRS[vr].character_set:
-        return decode
-    known = BoundedCache[bytes, "tuple[Any, ...]"](_MAX_KNOWN)
-    find = known.get
-
-    def decoder(data: bytes, little_endian: bool) -> tuple[Any, ...] | None:
-        values = find(data)
-        if values is None:
-            values = decode(data, little_endian)
-            if values is not None and len(data) <= _MAX_LENGTH:
-                known.remember(data, values)
-        return values
-
-    return decoder
-
-
-CHECKING_DECODERS: dict[str, Decoder] = {vr: _remembering(vr, _checking(vr, decode)) for vr, decode in DECODERS.items()}
+CHECKING_DECODERS: dict[str, Decoder] = {vr: _checking(vr, decode) for vr, decode in DECODERS.items()}
 """``DECODERS`` that return None for wrong padding too."""
