@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from streamdicom.cli.exit_codes import UsageError
-from streamdicom.cli.network import format_address, parse_address
+from streamdicom.cli.network import format_address, listener_at, parse_address
 from tests.cli.running import run
 
 
@@ -45,3 +45,10 @@ def test_address_that_is_not_available_is_named(command: str, tmp_path: Path) ->
         arguments = [f"127.0.0.1:{port}"] if command == "listen" else [tmp_path, "--port", port]
         result = run(command, *arguments)
     assert (result.code, result.error) == (2, f"127.0.0.1:{port}: {os.strerror(errno.EADDRINUSE)}")
+
+
+def test_no_answer_waits_for_an_acknowledgement() -> None:
+    with listener_at("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
