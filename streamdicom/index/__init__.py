@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from streamdicom.index.planning import IndexUse, iter_splits, parse_size, plan_lines, plan_splits
     from streamdicom.index.scanning import DatasetOffsets, has_wrapper, hash_of, origin_of, starts_and_uids, uid_hash
     from streamdicom.index.sidecar import Packing, fingerprint
-    from streamdicom.index.sorting import SortedPairs, numbers_of, words
+    from streamdicom.index.sorting import numbers_of, words
     from streamdicom.index.writing import IndexWriter
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "IndexUse",
     "IndexWriter",
     "Packing",
-    "SortedPairs",
     "Split",
     "StreamIndex",
     "build_index",
@@ -56,7 +55,6 @@ _LATE = {
     "IndexUse": "planning",
     "IndexWriter": "writing",
     "Packing": "sidecar",
-    "SortedPairs": "sorting",
     "Split": "parts",
     "StreamIndex": "access",
     "build_index": "build",

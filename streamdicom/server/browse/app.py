@@ -40,7 +40,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from hmac import compare_digest
 from importlib.resources import files
 from importlib.util import find_spec
-from itertools import islice
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -87,7 +86,6 @@ _HEADERS = {
 _API = "/api/"
 _MAX_BODY = 1024 * 1024  # bytes of a request
 _MAX_TICKETS = 16
-_MAX_SAME = 100  # data sets with one UID that are returned
 _GETS = (
     *("status", "rows", "columns", "tree", "value", "find", "deviations", "json"),
     *("search", "statistics", "sort", "compare", "frame", "waveform"),
@@ -334,7 +332,7 @@ class _Endpoints:
         return value_of(self._library, _integer(request, "number"), path)
 
     def find(self, request: Request) -> dict[str, Any]:
-        found = list(islice(find_uid(self._library, request.query_params.get("uid", "")), _MAX_SAME))
+        found = list(find_uid(self._library, request.query_params.get("uid", "")))
         return {"number": found[0] if found else None, "numbers": found}
 
     def deviations(self, request: Request) -> dict[str, Any]:

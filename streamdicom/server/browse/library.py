@@ -15,7 +15,8 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from heapq import nsmallest
+from itertools import chain, islice
 from pathlib import Path
 from sys import maxsize
 from threading import Event as Flag
@@ -41,6 +42,9 @@ from streamdicom.jsontext import CommentError
 from streamdicom.options import ReadOptions
 from streamdicom.server.browse.numbers import Lookup, Records, Texts
 from streamdicom.server.browse.units import DAMAGED, TAR, ZIP, Slice, SourceChangedError, Unit, opened
+
+MAX_SAME = 100
+"""Data sets with one UID that are found."""
 
 _BLOCK = 128 * 1024
 _STARTS = 64 * 1024  # offsets of an index that are copied at once
@@ -208,18 +212,19 @@ class Library:
         return self._members.get(unit_number)
 
     def candidates(self, uid: str) -> list[int] | None:
-        """Return the numbers of data sets that may have a SOP Instance UID.
+        """Return the numbers of the first data sets that may have a SOP Instance UID.
 
         Returns:
-            None as long as they are not sorted.
+            None as long as the UIDs of some are not known.
         """
         if not self._uids.is_finished:
             return None
-        found = self._uids.find(uid_hash(uid))
+        return nsmallest(MAX_SAME, chain(self._uids.find(uid_hash(uid)), self._indexed(uid)))
+
+    def _indexed(self, uid: str) -> Iterator[int]:
         for first, count, index in self._indices:
             with suppress(IndexMismatchError), self._lock:
-                found += [first + ordinal for ordinal in index.ordinals(uid) if ordinal < count]
-        return sorted(found)
+                yield from (first + ordinal for ordinal in index.ordinals(uid) if ordinal < count)
 
     # --- the thread --------------------------------------------------------------------------------------------
 
@@ -232,7 +237,7 @@ class Library:
             self.progress.is_complete = True
             with suppress(SourceChangedError):  # which the page says
                 self._add_missing()
-            self._uids.finish(self._check_stop)
+            self._uids.finish()
         except _StoppedError:
             pass
         except Exception as error:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from threading import Lock
 
-from streamdicom.index import SortedPairs, numbers_of, words
+from streamdicom.index import numbers_of, words
 
 _WORD = 8
 _BLOCK = 8192  # records that are written at once
@@ -51,12 +50,20 @@ class Records:
         Raises:
             IndexError: There is no such record.
         """
+        return numbers_of(self.read(index, count))
+
+    def read(self, index: int, count: int) -> bytes:
+        """Return some records as bytes of their numbers; see ``get``.
+
+        Raises:
+            IndexError: There is no such record.
+        """
         if not 0 <= index < self._count:
             raise IndexError(f"expected the number of one of {self._count} records, found {index}")
         size = _WORD * self._width
         with self._lock:
             self._file.seek(index * size)
-            return numbers_of(self._file.read(min(count, self._count - index) * size))
+            return self._file.read(min(count, self._count - index) * size)
 
     def close(self) -> None:
         """Remove the file."""
@@ -114,59 +121,52 @@ class Texts:
 
 
 class Lookup:
-    """The records that have a hash, found at once when ``finish`` has sorted them.
+    """The records that have a hash.
+
+    A search looks at all of them, 16 bytes each, which takes a hundredth of a second a million: too little to sort them
+    for, which would hold up other requests for seconds.
 
     >>> lookup = Lookup()
     >>> lookup.add(7, 0)
     >>> lookup.add(5, 1)
     >>> lookup.add(7, 2)
     >>> lookup.finish()
-    >>> lookup.find(7)
+    >>> list(lookup.find(7))
     [0, 2]
     >>> lookup.close()
     """
 
     def __init__(self) -> None:
-        self._pairs = SortedPairs()
-        self._sorted = Records(2)
+        self._pairs = Records(2)
+        self._held: array[int] = array("Q")  # pairs that are not written yet
         self.is_finished = False
 
     def add(self, value: int, number: int) -> None:
         """Add the hash of a record."""
-        self._pairs.add(value, number)
+        self._held.extend((value, number))
+        if len(self._held) == 2 * _BLOCK:
+            self._write()
 
-    def finish(self, on_block: Callable[[], object] = bool) -> None:
-        """Sort the hashes.
-
-        Args:
-            on_block: Called now and then; what it raises ends the work.
-        """
-        held: array[int] = array("Q")
-        for pair in self._pairs:
-            held.extend(pair)
-            if len(held) >= 2 * _BLOCK:
-                on_block()
-                self._sorted.extend(held)
-                held = array("Q")
-        if held:
-            self._sorted.extend(held)
-        self._pairs.close()
+    def finish(self) -> None:
+        """Note that all hashes were added, which can be found now."""
+        self._write()
         self.is_finished = True
 
-    def find(self, value: int) -> list[int]:
-        """Return the numbers of the records with a hash, in ascending order."""
-        count = len(self._sorted)
-        first = bisect_left(range(count), value, key=lambda place: self._sorted.get(place)[0])
-        found: list[int] = []
-        while first < count:
-            pair = self._sorted.get(first)
-            if pair[0] != value:
-                break
-            found.append(pair[1])
-            first += 1
-        return found
+    def _write(self) -> None:
+        self._pairs.extend(self._held)
+        self._held = array("Q")
+
+    def find(self, value: int) -> Iterator[int]:
+        """Yield the numbers of the records with a hash, in the order of ``add``."""
+        wanted = words([value])
+        for start in range(0, len(self._pairs), _BLOCK):
+            data = self._pairs.read(start, _BLOCK)
+            place = data.find(wanted)
+            while place >= 0:
+                if place % (2 * _WORD) == 0:
+                    yield numbers_of(data[place + _WORD : place + 2 * _WORD])[0]
+                place = data.find(wanted, place + 1)
 
     def close(self) -> None:
-        """Remove the files."""
+        """Remove the file."""
         self._pairs.close()
-        self._sorted.close()

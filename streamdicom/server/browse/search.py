@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from streamdicom.dicom import join_name
@@ -33,7 +33,7 @@ from streamdicom.jsontext import NEXT, Origin
 from streamdicom.limits import Limits
 from streamdicom.patterns import DatasetConditions, Pattern
 from streamdicom.server.browse.datasets import events_of, reading_options, uid_of
-from streamdicom.server.browse.library import Library, Located
+from streamdicom.server.browse.library import MAX_SAME, Library, Located
 from streamdicom.server.browse.rows import Columns
 from streamdicom.server.browse.units import opened
 
@@ -161,7 +161,7 @@ def search(library: Library, query: Query, columns: Columns | None = None) -> It
 
 
 def find_uid(library: Library, uid: str) -> Iterator[int]:
-    """Yield the numbers of the data sets with a SOP Instance UID.
+    """Yield the numbers of the first ``MAX_SAME`` data sets with a UID.
 
     Raises:
         SourceChangedError: A source has changed.
@@ -170,8 +170,8 @@ def find_uid(library: Library, uid: str) -> Iterator[int]:
     if candidates is not None:
         yield from (number for number in candidates if uid_of(library, number) == uid)
         return
-    for step in search(library, Query({"SOPInstanceUID": uid}, [])):
-        yield from step.numbers
+    steps = search(library, Query({"SOPInstanceUID": uid}, []))
+    yield from islice((number for step in steps for number in step.numbers), MAX_SAME)
 
 
 def _parts(library: Library) -> Iterator[_Part | None]:

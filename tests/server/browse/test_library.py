@@ -14,6 +14,8 @@ from pydicom.data import get_testdata_file
 from streamdicom import build_index
 from streamdicom.server.browse import Library
 from streamdicom.server.browse.datasets import uid_of
+from streamdicom.server.browse.library import MAX_SAME
+from streamdicom.server.browse.numbers import Lookup
 from streamdicom.server.browse.search import Query, find_uid, search
 from streamdicom.server.browse.units import SourceChangedError
 from tests.server.browse.sources import UID, array, lines, members, tarred, xml, zipped
@@ -142,13 +144,34 @@ def test_missing_source_is_an_error(tmp_path: Path) -> None:
         Library([str(tmp_path / "none.json")])
 
 
-def test_uid_is_found_while_the_index_is_being_sorted(tmp_path: Path) -> None:
+def test_uid_is_found_while_others_are_still_being_read(tmp_path: Path) -> None:
     for name in ("a.json", "b.json"):
         (tmp_path / name).write_bytes(array(3))
     with _library(tmp_path) as library:
         assert list(find_uid(library, f"{UID}1")) == [1, 4]
         library._uids.is_finished = False
         assert list(find_uid(library, f"{UID}1")) == [1, 4]
+
+
+@pytest.mark.parametrize("head", [b"", b'"00080005":{"vr":"CS","Value":["%s"]},' % (b"A" * 2000)])
+def test_the_first_data_sets_of_a_uid_are_found(tmp_path: Path, head: bytes) -> None:
+    one = b'{%s"00080018":{"vr":"UI","Value":["1.7"]}}'
+    path = tmp_path / "a.json"
+    path.write_bytes(b"[" + b",".join([one % (head if number % 2 else b"") for number in range(3 * MAX_SAME)]) + b"]")
+    with _library(path) as library:
+        for is_finished in (True, False):
+            library._uids.is_finished = is_finished
+            assert list(find_uid(library, "1.7")) == list(range(MAX_SAME))
+
+
+def test_hash_is_found_at_its_place_only() -> None:
+    lookup = Lookup()
+    for number, value in enumerate([0x0700000000000000, 5, 7, 5, 1]):
+        lookup.add(value, number)
+    lookup.add(9, 5)
+    lookup.finish()
+    assert [list(lookup.find(value)) for value in (5, 7, 1, 3)] == [[1, 3], [2], [4], []]
+    lookup.close()
 
 
 @pytest.mark.slow
