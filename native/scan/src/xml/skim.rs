@@ -1,6 +1,7 @@
 //! The end of XML elements that are not canonical, as far as tags tell.
 
-/// Return the index after a number of attributes at the current level, or after the first tag around them.
+/// Return the index after a number of attributes at the current level, or after the first tag around them, or after the
+/// start tag of a document.
 ///
 /// A wrong answer costs time and nothing else, as the scanner starts only where the automaton stands between attributes.
 pub fn skim(data: &[u8], start: usize, depth: i64, count: usize) -> usize {
@@ -21,7 +22,9 @@ pub fn skim(data: &[u8], start: usize, depth: i64, count: usize) -> usize {
             }
         } else if text.starts_with(b"</DicomAttribute") {
             depth -= 1;
-        } else if depth > 0 || !(text.starts_with(b"<NativeDicomModel") || text.starts_with(b"</")) {
+        } else if depth <= 0 && text.starts_with(b"<NativeDicomModel") {
+            return position;
+        } else if depth > 0 || !text.starts_with(b"</") {
             continue;
         }
         if depth <= 0 {
@@ -45,6 +48,7 @@ mod tests {
         assert_eq!(skim(data, 0, 0, 9), data.len());
         assert_eq!(skim(data, 23, 1, 1), 64);
         assert_eq!(skim(b"<?xml?><NativeDicomModel> ", 0, 0, 1), 25);
+        assert_eq!(skim(b"<NativeDicomModel><DicomAttribute/>", 0, 0, 2), 18);
         assert_eq!(skim(b"</DicomAttribute> ", 0, 0, 5), 17);
         assert_eq!(skim(b"<a", 0, 0, 1), 2);
     }
