@@ -8,13 +8,16 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import httpx2
 import pydicom.data
 import pytest
 from pydicom import dcmread
 
 from bench.corpus import silence
+from bench.peers.jobs import NODE
 from streamdicom import _native
 from streamdicom.errors import InputError
 from streamdicom.events import BULK_DATA, ELEMENT, JSON_ELEMENT, OPENING, Event
@@ -23,6 +26,7 @@ from streamdicom.formats.json.native import NativeParser as JsonParser
 from streamdicom.formats.part10.elements import ElementParser
 from streamdicom.formats.xml.native import NativeParser as XmlParser
 from streamdicom.options import ReadOptions
+from tests.web.client.orthanc import PASSWORD, USER, is_installed, orthanc
 
 _CHUNK = 64 * 1024
 _MAX_SIZE = 4 * 1024 * 1024  # bytes of a file; longer ones are pixel data
@@ -115,6 +119,28 @@ def _of_program(command: list[str], files: Iterable[Path]) -> Iterator[bytes]:
             yield result.stdout
 
 
+def _of_dcmjs(files: Iterable[Path]) -> list[bytes]:
+    with TemporaryDirectory() as folder:
+        paths, target = Path(folder, "paths"), Path(folder, "out.ndjson")
+        paths.write_text("\n".join(map(str, files)))
+        if shutil.which(NODE[0]):
+            subprocess.run([*NODE, "to-lines", str(paths), str(target)], check=False, capture_output=True)
+        return target.read_bytes().splitlines() if target.exists() else []
+
+
+def _of_orthanc(files: Iterable[Path]) -> Iterator[bytes]:
+    with orthanc([]) as url, httpx2.Client(auth=(USER, PASSWORD), timeout=60) as client:
+        for path in files:
+            stored = client.post(f"{url.removesuffix('/dicom-web')}/instances", content=path.read_bytes())
+            if stored.is_success:
+                dataset = dcmread(path, stop_before_pixels=True, force=True)
+                study, series = dataset.StudyInstanceUID, dataset.SeriesInstanceUID
+                place = f"studies/{study}/series/{series}/instances/{dataset.SOPInstanceUID}/metadata"
+                answer = client.get(f"{url}/{place}", headers={"Accept": "application/dicom+json"})
+                if answer.is_success:
+                    yield answer.content
+
+
 def measure() -> dict[str, Share]:
     """Return the share for each writer that is installed; nothing without the engine."""
     if _native.functions is None:
@@ -132,6 +158,11 @@ def measure() -> dict[str, Share]:
     for name, command in programs.items():
         if shutil.which(command[0]):
             shares[name] = share(_of_program(command, files))
+    if is_installed():
+        shares["JSON of Orthanc"] = share(_of_orthanc(files))
+    found = share(_of_dcmjs(files))
+    if found.elements:
+        shares["JSON of dcmjs"] = found
     return shares
 
 

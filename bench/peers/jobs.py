@@ -35,7 +35,7 @@ _LEAST = 1e-6  # seconds, the resolution of the clock: a tiny job may take no ti
 _WRITTEN = 8  # the part of the data sets that is written, which are in memory all at once
 
 _RUST = str(FOLDER / "rust" / "target" / "release" / "peers")
-_NODE = ["node", str(FOLDER / "node" / "peers.js")]
+NODE = ["node", str(FOLDER / "node" / "peers.js")]
 _COMMAND = [sys.executable, "-c", "import sys; from streamdicom.cli import main; sys.exit(main())"]
 _LIBRARY = "import sys, streamdicom as s; s.write_events(s.iter_events(sys.argv[1]), sys.argv[2], array=False)"
 _PYDICOM = """
@@ -241,7 +241,7 @@ def _image_jobs(folder: Path, part: int) -> list[Job]:
                 "DCMTK: dcm2json": ["dcm2json", str(dicom), out("json")],
                 "DCMTK: dcm2json --compact-code": ["dcm2json", "--compact-code", str(dicom), out("json")],
                 "dicom-rs: numbers as strings": [_RUST, "to-json", str(dicom), out("json")],
-                "dcmjs: JSON of its dictionary": [*_NODE, "to-json", str(dicom), out("json")],
+                "dcmjs: JSON of its dictionary": [*NODE, "to-json", str(dicom), out("json")],
             },
         ),
         Job(
@@ -263,7 +263,7 @@ def _image_jobs(folder: Path, part: int) -> list[Job]:
                 f"{OURS}: convert": [*_COMMAND, "convert", str(text), out("dcm")],
                 "DCMTK: json2dcm": ["json2dcm", str(text), out("dcm")],
                 "dicom-rs: objects": [_RUST, "to-dicom", str(text), out("dcm")],
-                "dcmjs: dictionary": [*_NODE, "to-dicom", str(text), out("dcm")],
+                "dcmjs: dictionary": [*NODE, "to-dicom", str(text), out("dcm")],
             },
         ),
         Job(
@@ -336,7 +336,7 @@ def _value_jobs(folder: Path, part: int) -> list[Job]:
                 f"{OURS}: convert": [*_COMMAND, "convert", str(dicom), out("json")],
                 "DCMTK: dcm2json": ["dcm2json", str(dicom), out("json")],
                 "dicom-rs: objects": [_RUST, "to-json", str(dicom), out("json")],
-                "dcmjs: JSON of its dictionary": [*_NODE, "to-json", str(dicom), out("json")],
+                "dcmjs: JSON of its dictionary": [*NODE, "to-json", str(dicom), out("json")],
             },
         ),
     ]
@@ -357,7 +357,7 @@ def _folder_jobs(folder: Path, part: int) -> list[Job]:
                 "pydicom: dcmread + to_json": [sys.executable, "-c", _PYDICOM, str(source), out("json")],
                 "DCMTK: a process of dcm2json each": ["sh", "-c", _LOOP, str(source), out("json")],
                 "dicom-rs: numbers as strings": [_RUST, "export", str(source), out("json")],
-                "dcmjs: JSON of its dictionary": [*_NODE, "export", str(source), out("json")],
+                "dcmjs: JSON of its dictionary": [*NODE, "export", str(source), out("json")],
             },
         )
     ]
@@ -385,7 +385,7 @@ def _rust(job: str, source: Path, target: str = os.devnull) -> list[str]:
 
 
 def _node(job: str, source: Path, target: str = os.devnull) -> list[str]:
-    return [*_NODE, "--timed", job, str(source), target]
+    return [*NODE, "--timed", job, str(source), target]
 
 
 # --- measuring -------------------------------------------------------------------------------------------------

@@ -9,7 +9,9 @@ use streamdicom_scan::check::Checked;
 use streamdicom_scan::encode::Head;
 use streamdicom_scan::filter::{Answer, Answers, Filtered, WHOLE};
 use streamdicom_scan::handler::Handler;
-use streamdicom_scan::json::{Level, Limits, Mark, Marks, Place, Scratch, Sequence, State, Verdict, run, skim};
+use streamdicom_scan::json::{
+    Before, Habit, Level, Limits, Mark, Marks, Place, Scratch, Sequence, State, Verdict, run, skim,
+};
 
 use streamdicom_scan::vr::Vr;
 
@@ -205,7 +207,7 @@ fn start_of(state: &State) -> State {
     State {
         element: (0, None),
         sequences: state.sequences.clone(),
-        levels: state.levels.iter().map(|level| Level { last: level.last, seen: Vec::new() }).collect(),
+        levels: state.levels.iter().map(|level| Level::after(level.last, Before::Unknown)).collect(),
         skipped: Vec::new(),
         marks: Marks::default(),
         ..*state
@@ -250,6 +252,13 @@ type Document = (usize, bool, bool, bool, i64);
 /// The tag of a sequence, whether its VR precedes the items, and the index of its item.
 type OpenSequence = (u32, bool, i64);
 
+/// The tags of a data set or an item in ascending order, and the highest that was lower than one before it.
+type KnownTags = (Vec<u32>, Option<u32>);
+
+fn before_of(known: Option<KnownTags>) -> Before {
+    known.map_or(Before::Unknown, |(tags, lower)| Before::Known(tags, lower))
+}
+
 /// The number of a habit, the VR, the index in the data, the index of the data set, and the tag path.
 type PlacedMark = (u32, Option<&'static str>, usize, i64, String);
 
@@ -267,7 +276,7 @@ fn json_run<'py>(
     document: Document,
     element: (u32, &str),
     sequences: Vec<OpenSequence>,
-    lasts: Vec<i64>,
+    levels: Vec<(i64, Option<KnownTags>)>,
     skipped: &str,
     filter: Option<&JsonFilter>,
     events: &Bound<'py, PyList>,
@@ -282,7 +291,7 @@ fn json_run<'py>(
     (u32, &'static str),
     Vec<OpenSequence>,
     usize,
-    Vec<(i64, Vec<u32>)>,
+    Vec<(i64, Vec<u32>, Vec<u32>)>,
     String,
     Option<Bound<'py, PyBytes>>,
     u32,
@@ -297,23 +306,28 @@ fn json_run<'py>(
         index,
         element: (element.0, <[u8; 2]>::try_from(element.1.as_bytes()).ok().and_then(Vr::of)),
         sequences: sequences.into_iter().map(|(tag, has_vr, items)| Sequence { tag, has_vr, items }).collect(),
-        levels: lasts.into_iter().map(|last| Level { last, seen: Vec::new() }).collect(),
+        levels: levels.into_iter().map(|(last, before)| Level::after(last, before_of(before))).collect(),
         skipped: skipped.as_bytes().to_vec(),
         kept: 0,
         marks: Marks { are_kept: limits.keeps_marks, ..Marks::default() },
     };
     let bytes = data.as_bytes();
     let mut scratch = SCRATCH.take().unwrap_or_default();
+    let mut limits = limits.limits.clone();
+    if form.is_some() || filter.is_some() {
+        limits.accepted &= !(1 << Habit::KeyOrder as u32); // writers sort elements, and filters may end with a tag
+    }
+    let limits = &limits;
     let (result, positions) = if let Some(form) = form {
-        let mut encoding = Encoding { data, limits: &limits.limits, filter, form, events };
+        let mut encoding = Encoding { data, limits, filter, form, events };
         (Ok(encoding.run(position, &mut state, &mut scratch)?), None)
     } else {
         with_events(events, keeps_positions, |handler| match (filter, rules) {
             (None, None) => Ok(match raws.map(Bound::get) {
-                None => run(bytes, position, &mut state, &limits.limits, &mut scratch, handler),
+                None => run(bytes, position, &mut state, limits, &mut scratch, handler),
                 Some(maker) => maker.with(|known| {
                     let handler = &mut RawEvents { events: handler, maker, known, py: data.py() };
-                    run(bytes, position, &mut state, &limits.limits, &mut scratch, handler)
+                    run(bytes, position, &mut state, limits, &mut scratch, handler)
                 }),
             }),
             (None, Some(rules)) => {
@@ -321,15 +335,15 @@ fn json_run<'py>(
                 if let Some(level) = state.levels.last() {
                     checked.begin_after(level.last);
                 }
-                let result = run(bytes, position, &mut state, &limits.limits, &mut scratch, &mut checked);
+                let result = run(bytes, position, &mut state, limits, &mut scratch, &mut checked);
                 checked.flush();
                 Ok(result)
             }
             (Some(filter), _) => match raws.map(Bound::get) {
-                None => filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler, &mut false),
+                None => filter.run(data, position, &mut state, limits, &mut scratch, handler, &mut false),
                 Some(maker) => maker.with(|known| {
                     let handler = &mut RawEvents { events: handler, maker, known, py: data.py() };
-                    filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler, &mut false)
+                    filter.run(data, position, &mut state, limits, &mut scratch, handler, &mut false)
                 }),
             },
         })?
@@ -347,7 +361,7 @@ fn json_run<'py>(
         (state.element.0, state.element.1.map_or("", Vr::name)),
         state.sequences.into_iter().map(|sequence| (sequence.tag, sequence.has_vr, sequence.items)).collect(),
         state.kept,
-        state.levels.into_iter().map(|level| (level.last, level.seen)).collect(),
+        state.levels.into_iter().map(|level| (level.last, level.seen, level.lower)).collect(),
         String::from_utf8(state.skipped).unwrap_or_default(),
         positions,
         state.marks.bits,

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 _MAX_SEEN = 4096  # tags of a data set that are remembered
+_MAX_KNOWN = 256  # of them that are passed to the engine in each call
 
 NO_TAGS: set[int] = set()
 """Shared by all data sets whose tags ascend; never filled."""
@@ -49,6 +50,23 @@ class SeenTags:
         """Add ascending tags, and the highest tag so far."""
         self.seen += tags
         self.last = last
+
+    def all_tags(self) -> tuple[list[int], int | None] | None:
+        """Return the tags in order, and the highest that followed a higher one.
+
+        Returns:
+            None if the tags are too many to pass on.
+
+        >>> tags = SeenTags()
+        >>> tags.see(0x20500020), tags.see(0x00080005)
+        (None, None)
+        >>> tags.all_tags()
+        ([524293, 542113824], 524293)
+        """
+        disordered = self._disordered
+        if len(self.seen) + len(disordered) > _MAX_KNOWN:
+            return None
+        return (sorted([*self.seen, *disordered]), max(disordered)) if disordered else (self.seen, None)
 
     def has(self, tag: int) -> bool:
         """Return True if the tag was seen before, as far as tags are remembered."""

@@ -46,9 +46,18 @@ _HABITS = """[
  "00091002":{"Value":[{"0009000a":{"vr":"LO","Value":[""]}}],"vr":"SQ"},
  "00100010":{"Value":[{"Alphabetic":"","Ideographic":"","Phonetic":""}],"vr":"PN"},
  "00280010":{"vr":"SV","Value":["","5"]}},{}]"""
+_DISORDER = """[
+{"20500020":{"vr":"CS","Value":["IDENTITY"]},"00080005":{"vr":"CS","Value":["ISO_IR 192"]},
+ "00081140":{"vr":"SQ","Value":[{"30040002":{"vr":"CS"},"00081150":{"vr":"UI"},"00081155":{"vr":"UI","Value":[""]}},
+   {"00081155":{"vr":"UI"},"00081150":{"vr":"UI","Value":["1.2"]},"0008115a":{"vr":"UI"}}]},
+ "00100010":{"vr":"PN","Value":[{"Alphabetic":"A"}]},"00280010":{"vr":"US","Value":["512"]},
+ "20500010":{"vr":"CS"},"20500030":{"vr":"CS"}},
+{"00100020":{"vr":"LO"},"00100010":{"vr":"PN"},"00100020":{"vr":"LO","Value":["2"]},"00080018":{"vr":"UI"}},
+{"30040002":{"vr":"CS"},"00020010":{"vr":"UI"},"00080000":{"vr":"UL"},"00100010":{"vr":"PN"},"00100010":{"vr":"PN"}}]"""
 _SEQUENCE = '"00081140":{"vr":"SQ","Value":[{'
 _LINES = '{"00080018":{"vr":"UI","Value":["1"]}}\n{"00200013":{"vr":"IS","Value":[null,1]}}{"00100010":{"vr":"PN"}}'
-DOCUMENTS = [_VALUES, _HABITS, _LINES, "{" + _SEQUENCE * 4 + '"00080018":{"vr":"UI"}' + "}]}" * 4 + "}"]
+_OF_JAVASCRIPT = _DISORDER.partition(',\n "20500010"')[0] + "}]"
+DOCUMENTS = [_VALUES, _HABITS, _DISORDER, _LINES, "{" + _SEQUENCE * 4 + '"00080018":{"vr":"UI"}' + "}]}" * 4 + "}"]
 _FRAGMENTS = [
     *'"{}[]:, \n\\=aA0-',
     *(
@@ -201,6 +210,15 @@ def test_engines_agree_on_filtered_json(
     assert _outcome(_ENGINE, [document[place : place + 1] for place in range(len(document))], options) == expected
 
 
+def test_engines_agree_on_a_condition_whose_element_items_have_too() -> None:
+    dataset = _SKIPPED[0] + '{"vr":"SQ","Value":[{"00080018":{"vr":"UI"}}]}' + _SKIPPED[1]
+    document = f"[{dataset},{dataset}]".encode()
+    options = {"exclude": ["SQ"], "where": {"00080018": "1.2"}}
+    expected = _outcome(None, [document], options)
+    assert _outcome(_ENGINE, [document], options) == expected
+    assert expected[-1] == [{0x00080018: True}, {0x00080018: True}]
+
+
 @pytest.mark.parametrize("number", range(len(_ANYTHING)))
 @pytest.mark.parametrize(
     "filters", [{"exclude": ["00081140"]}, {"where": {"00080018": "1.3"}}], ids=["element", "rest"]
@@ -253,7 +271,7 @@ def test_engine_reads_canonical_text_and_common_habits_alone(monkeypatch: pytest
     """Nothing of these documents reaches the automaton, however they are cut."""
     monkeypatch.setattr(JsonParser, "_read_tokens", _fail_on_tokens)
     monkeypatch.setattr(_native, "functions", _ENGINE)
-    for document in (_VALUES, _HABITS):
+    for document in (_VALUES, _HABITS, _OF_JAVASCRIPT):
         for chunk in (50, 10_000):
             parser = JsonParser(options=ReadOptions(on_deviation=lambda _: None))
             data = document.strip().encode()

@@ -46,6 +46,19 @@ const JOBS = {
     fs.writeFileSync(target, toText(source));
     return 0;
   },
+  // Write each file of a list, which has a path in each line, as a line of NDJSON.
+  "to-lines"(source, target) {
+    const file = fs.openSync(target, "w");
+    let failures = 0;
+    for (const path of fs.readFileSync(source, "utf8").split("\n")) {
+      try {
+        fs.writeSync(file, toText(path) + "\n");
+      } catch {
+        failures += 1;
+      }
+    }
+    return failures;
+  },
   "to-dicom"(source, target) {
     const file = new DicomDict(META);
     file.dict = JSON.parse(fs.readFileSync(source, "utf8"));

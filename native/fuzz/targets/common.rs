@@ -114,7 +114,7 @@ pub fn json_state(place: json::Place) -> json::State {
         index: if is_inside { 0 } else { -1 },
         element: (0, None),
         sequences: Vec::new(),
-        levels: if is_inside { vec![json::Level { last: -1, seen: Vec::new() }] } else { Vec::new() },
+        levels: if is_inside { vec![json::Level { last: -1, ..Default::default() }] } else { Vec::new() },
         skipped: Vec::new(),
         kept: 0,
         marks: json::Marks::default(),

@@ -17,6 +17,7 @@ FILE_META = "file-meta", "expected no File Meta Information (PS3.18 Annex F), fo
 EMPTY_ARRAY = "empty-array", "expected no 'Value' for an empty element, found an empty array"
 NULL_ONLY = "null-only", "expected no 'Value' for an empty element, found null"
 EMPTY_STRING = "empty-string", "expected null for an empty value, found an empty string"
+KEY_ORDER = "key-order", "expected tags in ascending order, found a lower tag"
 EMPTY_NAME = "empty-name", "expected a component group in a person name, found none"
 EXTRA_MEMBERS = ("keyword", "name", "_rawvalue")
 
@@ -49,5 +50,6 @@ HABITS: list[Callable[[str], CodeAndMessage]] = [
     number_as_string,
     lambda _: INEXACT_NUMBER,
     *(partial(extra_member, name) for name in EXTRA_MEMBERS),
+    lambda _: KEY_ORDER,
 ]
 """The departures that the compiled engine takes, by their numbers: functions of the VR."""

@@ -119,7 +119,7 @@ class KeyFilter:
         if self.has_condition(tag):
             return False
         skips = self._level.skips(tag)
-        if key:
+        if key and tag not in self._condition_tags:  # a data set may share the cache with its items
             self.tags.remember(key, ~tag if skips else tag)
         return skips
 

@@ -213,7 +213,7 @@ class NativeParser(ContentParser, KeepsPlaces, MakesRaws, SelfEncoding):
             (place, self._has_document, self._in_array, self._is_wrapped, index),
             element,
             sequences,
-            [level.last for level in levels],
+            [(level.last, level.all_tags()) for level in levels],
             skipped,
             self._native_filter,
             events,
@@ -265,18 +265,24 @@ class NativeParser(ContentParser, KeepsPlaces, MakesRaws, SelfEncoding):
                     policy.report(*habit(""))
 
     def _open(
-        self, sequences: list[tuple[int, bool, int]], levels: list[SeenTags], seen: list[tuple[int, list[int]]]
+        self,
+        sequences: list[tuple[int, bool, int]],
+        levels: list[SeenTags],
+        seen: list[tuple[int, list[int], list[int]]],
     ) -> None:
         """Restore the open elements after a run of the engine.
 
         Args:
             sequences: The open sequences.
             levels: The tags of the data set and the items that were open before and still are.
-            seen: The last tag and the new tags of each data set or item that is open.
+            seen: The highest tag of each data set or item that is open, its new tags that were higher than all before
+                them, and its other new tags.
         """
         levels += [SeenTags() for _ in seen[len(levels) :]]
-        for level, (last, tags) in zip(levels, seen, strict=True):
+        for level, (last, tags, lower) in zip(levels, seen, strict=True):
             level.see_all(tags, last)
+            for tag in lower:
+                level.see(tag)
         attribute = self._attribute
         if attribute.tag is not None:
             self._reset_attribute()

@@ -44,7 +44,7 @@ from streamdicom.formats.json.canonical import (
 from streamdicom.formats.json.contents import ContentParser, with_kind
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy, before
 from streamdicom.formats.json.document import Move, Moves
-from streamdicom.formats.json.habits import FILE_META, GROUP_LENGTH
+from streamdicom.formats.json.habits import FILE_META, GROUP_LENGTH, KEY_ORDER
 from streamdicom.formats.json.key_filter import KeyFilter
 from streamdicom.formats.json.keys import KEYS, tag_of
 from streamdicom.formats.json.native import NativeParser
@@ -495,7 +495,7 @@ class JsonParser(NativeParser):
             self._skip(ParserState.DATASET)
             return
         else:
-            self._policy.report("key-order", "expected tags in ascending order, found a lower tag")
+            self._policy.report(*KEY_ORDER)
         tags.see(tag)
         if self._filter and self._filter.skips(text if text in KEYS else "", tag):
             attribute.tag = None

@@ -23,6 +23,7 @@ pub enum Habit {
     Keyword,
     Name,
     RawValue,
+    KeyOrder,
 }
 
 /// The departures in an attribute that is not complete yet.

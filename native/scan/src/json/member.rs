@@ -48,11 +48,17 @@ pub fn key(data: &[u8], start: usize, last: i64, found: &mut Found) -> Scan<u32>
     if text[0] != b'"' || text[9] != b'"' {
         return Err(Stop::Odd);
     }
-    let group = tag >> 16;
-    if !is_standard || tag & 0xFFFF == 0 || group == FILE_META_GROUP || group == DELIMITER_GROUP {
+    if !is_standard || is_special(tag) {
         return unusual_key(tag, is_standard, start, last, found);
     }
     Ok(tag)
+}
+
+/// Return whether a tag is that of a group length, or of a group that no data set has.
+#[inline]
+pub fn is_special(tag: u32) -> bool {
+    let group = tag >> 16;
+    tag & 0xFFFF == 0 || group == FILE_META_GROUP || group == DELIMITER_GROUP
 }
 
 /// The length of a key with its quotation marks.

@@ -11,6 +11,6 @@ pub mod uid;
 pub(crate) mod values;
 
 pub use habits::{Found, Habit, Mark, Marks};
-pub use run::{Level, Limits, Place, Scratch, Sequence, State, Verdict, run};
+pub use run::{Before, Level, Limits, Place, Scratch, Sequence, State, Verdict, run};
 pub use skim::skim;
 pub use values::{is_decimal_string, is_integer_string, is_single};

@@ -5,7 +5,7 @@
 
 use crate::handler::{Handler, Kind, Names, Source, Span, Texts, Values, Wish};
 use crate::json::habits::{Found, Habit, Marks, mark};
-use crate::json::member::{Content, KEY_LENGTH, Member, after, attribute, key, vr_member};
+use crate::json::member::{Content, KEY_LENGTH, Member, after, attribute, is_special, key, vr_member};
 use crate::json::skip::Skip;
 use crate::json::text::{Scan, Stop, blank};
 use crate::json::values::{MAX_SINGLE, double, is_decimal_string, is_integer_string, is_single, signed_integer, tag};
@@ -99,8 +99,43 @@ pub struct Sequence {
 pub struct Level {
     /// The highest tag so far, or -1.
     pub last: i64,
-    /// The tags of this run.
+    /// The tags of this run that were higher than all before them.
     pub seen: Vec<u32>,
+    /// The other tags of this run, which ascend too.
+    pub lower: Vec<u32>,
+    pub before: Before,
+}
+
+/// The tags of a data set or an item before a run.
+#[derive(Clone, Debug)]
+pub enum Before {
+    /// Its elements are taken as long as their tags ascend.
+    Unknown,
+    /// All of them in ascending order, and the highest of those that were lower than one before them.
+    Known(Vec<u32>, Option<u32>),
+}
+
+impl Default for Before {
+    fn default() -> Before {
+        Before::Known(Vec::new(), None)
+    }
+}
+
+impl Level {
+    /// Return a level that was open before a run.
+    pub fn after(last: i64, before: Before) -> Level {
+        Level { last, before, ..Level::default() }
+    }
+
+    /// Return whether a tag that is not higher than all before it is new, and higher than others like it.
+    ///
+    /// Writers in JavaScript put keys first that are decimal numbers without a leading zero.
+    fn may_add(&self, tag: u32) -> bool {
+        let Before::Known(before, lower) = &self.before else { return false };
+        self.lower.last().or(lower.as_ref()).is_none_or(|other| *other < tag)
+            && self.seen.binary_search(&tag).is_err()
+            && before.binary_search(&tag).is_err()
+    }
 }
 
 /// Everything that a run changes.
@@ -275,6 +310,8 @@ impl<H: Handler> Run<'_, H> {
         let mut level = self.scratch.unused.pop().unwrap_or_default();
         level.last = -1;
         level.seen.clear();
+        level.lower.clear();
+        level.before = Before::default();
         self.state.levels.push(level);
     }
 
@@ -325,7 +362,14 @@ impl<H: Handler> Run<'_, H> {
         self.scratch.found.habits.clear();
         let tag = key(self.data, position, level.last, &mut self.scratch.found)?;
         if i64::from(tag) <= level.last {
-            return Err(Stop::Odd);
+            let found = &mut self.scratch.found;
+            if !found.habits.is_empty()
+                || is_special(tag)
+                || !level.may_add(tag)
+                || !found.note(Habit::KeyOrder, position)
+            {
+                return Err(Stop::Odd);
+            }
         }
         match self.handler.wish(tag) {
             Wish::Take => {}
@@ -412,8 +456,12 @@ impl<H: Handler> Run<'_, H> {
     #[inline]
     fn see(&mut self, tag: u32) {
         if let Some(level) = self.state.levels.last_mut() {
-            level.last = i64::from(tag);
-            level.seen.push(tag);
+            if level.last < i64::from(tag) {
+                level.last = i64::from(tag);
+                level.seen.push(tag);
+            } else {
+                level.lower.push(tag);
+            }
         }
     }
 
