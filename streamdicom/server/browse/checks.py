@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
-from itertools import islice
 from json import JSONDecoder
 from typing import Any
 
@@ -29,6 +28,8 @@ MAX_JSON = 256 * 1024
 """Characters of JSON text that are returned."""
 
 _MAX_EVENTS = 20_000  # that become JSON text
+_MAX_SIZE = 2 * MAX_JSON  # bytes or characters of values that do
+_MAX_PARSED = 20_000  # deviations; a block of the input has fewer
 _CLAUSE = re.compile(r"\(((?:PS3|RFC|CP-|XML)[^()]*(?:\([^()]*\)[^()]*)*)\)")
 
 
@@ -39,24 +40,56 @@ def deviations(library: Library, number: int) -> dict[str, Any]:
         IndexError: There is no such data set.
         SourceChangedError: The source has changed.
     """
-    parsed: list[Deviation] = []
-    checked: list[Deviation] = []
     located = library.locate(number)
-    base = 0 if located.unit.format == "json" else located.start
-    check = ValueCheck(checked.append)
+    found = _Found(0 if located.unit.format == "json" else located.start)
+    check = ValueCheck(found.add_checked)
     check.start(in_binary=located.unit.format == "dicom")
     fault = None
-    options = reading_options(library, on_deviation=parsed.append, on_error="skip")
+    options = reading_options(library, on_deviation=found.add_parsed, on_error="skip")
     try:
         for batch in batches(library, number, options, checks_padding=True):
             check.check(batch.events, batch.offset_of)
     except InputError as error:
         fault = {"message": error.message, "offset": error.location.byte_offset, "path": error.location.tag_path}
-    known = {(one.code, one.location.tag_path) for one in parsed}
-    found = [_row(one, base) for one in parsed]
-    found += [_row(one, 0) for one in checked if (one.code, one.location.tag_path) not in known]
-    found.sort(key=lambda row: row["offset"] or 0)
-    return {"deviations": found[:MAX_DEVIATIONS], "total": len(found), "fault": fault}
+    found.rows.sort(key=lambda row: row["offset"] or 0)
+    return {"deviations": found.rows, "total": found.total, "fault": fault}
+
+
+class _Found:
+    """The first deviations of a data set, and the number of all.
+
+    Those that the parser reports are not repeated by the check of values, which sees an element soon after the parser.
+
+    Args:
+        base: The offset of the data set, which is added to those of the parser.
+    """
+
+    def __init__(self, base: int) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.total = 0
+        self._base = base
+        self._parsed: dict[tuple[str, str | None], None] = {}  # the last ones
+
+    def add_parsed(self, deviation: Deviation) -> None:
+        """Add a deviation that the parser reports."""
+        self._parsed[_key(deviation)] = None
+        if len(self._parsed) > _MAX_PARSED:
+            del self._parsed[next(iter(self._parsed))]
+        self._add(deviation, self._base)
+
+    def add_checked(self, deviation: Deviation) -> None:
+        """Add a deviation of a value, unless the parser has reported the same."""
+        if _key(deviation) not in self._parsed:
+            self._add(deviation, 0)
+
+    def _add(self, deviation: Deviation, base: int) -> None:
+        self.total += 1
+        if len(self.rows) < MAX_DEVIATIONS:
+            self.rows.append(_row(deviation, base))
+
+
+def _key(deviation: Deviation) -> tuple[str, str | None]:
+    return deviation.code, deviation.location.tag_path
 
 
 def _row(deviation: Deviation, base: int) -> dict[str, Any]:
@@ -107,8 +140,9 @@ def _source_text(library: Library, number: int, path: Path) -> dict[str, Any]:
     if start is None:
         return {"text": "", "source": True, "cut": False, "offset": None}
     with opened(located.unit, library.members_of(located.unit_number)) as file:
-        data = b"".join(read_range(file, start, start + 4 * MAX_JSON if located.end is None else located.end))
-    text, is_cut = _first_value(data[: 4 * MAX_JSON].decode(errors="replace"), has_key=len(path) % 2 == 1)
+        end = start + 4 * MAX_JSON
+        data = b"".join(read_range(file, start, end if located.end is None else min(end, located.end)))
+    text, is_cut = _first_value(data.decode(errors="replace"), has_key=len(path) % 2 == 1)
     return {"text": text[:MAX_JSON], "source": True, "cut": is_cut or len(text) > MAX_JSON, "offset": start}
 
 
@@ -133,8 +167,15 @@ def _first_value(text: str, *, has_key: bool) -> tuple[str, bool]:
 def _written_text(library: Library, number: int, path: Path) -> dict[str, Any]:
     target = BytesIO()
     offset: list[int] = []
-    events = list(islice(_within(library, number, path, offset), _MAX_EVENTS + 1))
-    is_cut = len(events) > _MAX_EVENTS
+    events: list[Event] = []
+    size = 0
+    is_cut = False
+    for event in _within(library, number, path, offset):
+        is_cut = len(events) == _MAX_EVENTS or size > _MAX_SIZE
+        if is_cut:
+            break
+        events.append(event)
+        size += len(event[3]) if isinstance(event[3], (bytes, str)) else 0
     options = WriteOptions(file_meta=True, on_error="keep")
     with suppress(OutputError, InputError):
         one = [(START_DATASET, 0, "", 0), *events, (END_DATASET, 0, "", None)]

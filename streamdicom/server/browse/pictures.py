@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 _MAX_PIXELS = 64 * 1024 * 1024  # of a frame
 _MAX_SIDE = 2048  # pixels of a picture; of a larger frame, some rows and columns are left out
 _MAX_POINTS = 4000  # of a curve
+_PICTURE = [  # elements at the top of a data set that describe its pixels; others can be long
+    *("SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SmallestImagePixelValue", "PixelPaddingValue"),
+    *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
+    *("RescaleIntercept", "RescaleSlope", "RescaleType", "ModalityLUTSequence"),
+    *("RedPaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData"),
+    *("GreenPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableData"),
+    *("BluePaletteColorLookupTableDescriptor", "BluePaletteColorLookupTableData"),
+    *("AlphaPaletteColorLookupTableDescriptor", "AlphaPaletteColorLookupTableData"),
+    *("SegmentedRedPaletteColorLookupTableData", "SegmentedGreenPaletteColorLookupTableData"),
+    *("SegmentedBluePaletteColorLookupTableData", "SegmentedAlphaPaletteColorLookupTableData"),
+    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+]
 _MISSING = 'it is not installed; install "streamdicom[rendered]"'
 
 
@@ -81,7 +94,7 @@ def picture(library: Library, number: int, frame: int, window: tuple[float, floa
         from pydicom import dcmread
         from pydicom.pixels.utils import pixel_array
 
-        ds = dcmread(path, stop_before_pixels=True, force=library.force)
+        ds = dcmread(path, stop_before_pixels=True, force=library.force, specific_tags=_PICTURE)
         frames = int(ds.get("NumberOfFrames") or 1)
         if not 0 <= frame < frames:
             raise CannotShowError(f"expected one of {frames} frames")
@@ -167,7 +180,7 @@ def waveform(library: Library, number: int, group: int) -> dict[str, Any]:
         from pydicom import dcmread
         from pydicom.waveforms.numpy_handler import multiplex_array
 
-        ds = dcmread(path, force=library.force)
+        ds = dcmread(path, force=library.force, specific_tags=["WaveformSequence"])
         groups = ds.get("WaveformSequence") or []
         if not 0 <= group < len(groups):
             raise CannotShowError(f"expected one of {len(groups)} groups")

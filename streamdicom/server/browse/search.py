@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, islice
@@ -39,6 +40,7 @@ from streamdicom.server.browse.units import opened
 
 _MAX_DATASETS = 2048  # of a part
 _MAX_SIZE = 1024 * 1024  # bytes of a part, unless one data set is longer
+_MAX_WORD = 256  # characters of a text in segments that can be found across two of them
 _PAUSE = 0.05  # seconds to wait for data sets that are not found yet
 _ASCII_WHEN_LOWER = {0x130: 0xE000, 0x212A: 0xE001}
 _ASCII = re.compile("[\x20-\x7e]+")
@@ -77,26 +79,42 @@ class Query:
         lower = data.lower()
         return all(needle in lower for needle in self._needles)
 
-    def has_words(self, events: Iterable[Event]) -> bool:
-        """Return whether the values of a data set have all words."""
-        left = set(self.words)
-        held = ""  # the end of a text in segments
-        for kind, _, _, value in events:
-            if not left:
-                return True
-            if kind == ELEMENT or kind == VALUES:
-                texts: Iterable[str] = map(_text, value)
-            elif kind == SEGMENT or kind == LAST_SEGMENT:
-                texts = (held + value,) if isinstance(value, str) else ()
-                held = (held + value)[-256:] if kind == SEGMENT and isinstance(value, str) else ""
-            elif kind == BULK_DATA or kind == JSON_ELEMENT:
-                texts = (value,)
-            else:
-                continue
-            for text in texts:
+
+class _Words(Iterator[Event]):
+    """Passes the events of a data set on, and notes which words its values have.
+
+    Args:
+        words: The words.
+        events: The events.
+
+    Attributes:
+        left: The words that no value so far has.
+    """
+
+    def __init__(self, words: Iterable[str], events: Iterator[Event]) -> None:
+        self.left = set(words)
+        self._events = events
+        self._held = ""  # the end of a text in segments
+
+    def __next__(self) -> Event:
+        event = next(self._events)
+        if self.left:
+            for text in self._texts(event):
                 folded = _folded(text)
-                left = {word for word in left if word not in folded}
-        return not left
+                self.left = {word for word in self.left if word not in folded}
+        return event
+
+    def _texts(self, event: Event) -> Iterable[str]:
+        kind, _, _, value = event
+        if kind == ELEMENT or kind == VALUES:
+            return map(_text, value)
+        if kind == BULK_DATA or kind == JSON_ELEMENT:
+            return (value,)
+        if kind in (SEGMENT, LAST_SEGMENT) and isinstance(value, str):
+            text = self._held + value
+            self._held = text[-_MAX_WORD:] if kind == SEGMENT else ""
+            return (text,)
+        return ()
 
 
 def _folded(text: str) -> str:
@@ -269,10 +287,10 @@ def _include(query: Query, columns: Columns | None) -> list[Pattern]:
 def _match(events: Iterator[Event], query: Query, columns: Columns | None) -> tuple[int, list[str]] | None:
     """Return the number in its unit and the cells of a data set, if it matches."""
     first = next(events)
-    held = [event for event in events if not isinstance(event[3], bytes)]  # segments of binary values
-    if query.words and not query.has_words(held):
-        return None
-    return first[3], columns.texts(held) if columns else []
+    words = _Words(query.words, events) if query.words else None
+    cells = columns.texts(words or events) if columns else []
+    deque(words or events, maxlen=0)
+    return None if words and words.left else (first[3], cells)
 
 
 def _search_each(
