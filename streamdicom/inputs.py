@@ -205,7 +205,30 @@ def walk_within(folder: str, excluded: Collection[FileId] = ()) -> Iterator[tupl
 
 def is_within(path: str, top: str) -> bool:
     """Return whether a path leads to a place within a folder, given by its real path."""
-    return os.path.realpath(path).startswith(top.rstrip(os.sep) + os.sep)
+    return _is_below(os.path.realpath(path), top)
+
+
+def is_open_within(file: int, path: str, top: str) -> bool:
+    """Return whether an open file is in a folder.
+
+    The path may lead elsewhere since the file was opened; the place of the file itself decides.
+
+    Args:
+        file: Its descriptor.
+        path: The path by which it was opened.
+        top: The real path of the folder.
+    """
+    with suppress(OSError):  # only Linux has these links, one call in place of one for each part of the path
+        if _is_below(os.readlink(f"/proc/self/fd/{file}"), top):  # noqa: PTH115 - a Path takes more time
+            return True
+    place = os.path.realpath(path)
+    with suppress(OSError):
+        return _is_below(place, top) and os.path.samestat(os.lstat(place), os.fstat(file))
+    return False
+
+
+def _is_below(place: str, top: str) -> bool:
+    return place.startswith(top.rstrip(os.sep) + os.sep)
 
 
 def walk(sources: Iterable[str], excluded: Collection[FileId] = ()) -> Iterator[_Found]:

@@ -28,6 +28,7 @@ from streamdicom.inputs import (
     file_id,
     find,
     glob_sorted,
+    is_open_within,
     measure,
 )
 from tests.archive.corpus import dataset, file_bytes, files
@@ -216,6 +217,28 @@ def test_pipes_and_devices_are_never_opened(tmp_path: Path) -> None:
     (tmp_path / "null").symlink_to("/dev/zero")
     assert _found(tmp_path) == []
     assert _found(tmp_path / "fifo") == [("fifo", Kind.FAULT)]
+
+
+@pytest.mark.parametrize("has_proc", [True, False])
+def test_open_file_is_within_a_folder_by_its_own_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_proc: bool
+) -> None:
+    if not has_proc:
+        readlink = os.readlink
+        monkeypatch.setattr(os, "readlink", lambda path: readlink("" if path.startswith("/proc/") else path))
+    folder = tmp_path / "a"
+    inside, outside, beside = _put(folder / "1"), _put(tmp_path / "2"), _put(tmp_path / "ab" / "3")
+    (folder / "in").symlink_to(inside)
+    (folder / "out").symlink_to(outside)
+    (folder / "across").symlink_to(beside)
+
+    def is_within(opened: Path, named: Path) -> bool:
+        with opened.open("rb") as file:
+            return is_open_within(file.fileno(), str(named), str(folder))
+
+    assert [is_within(path, path) for path in (inside, folder / "in")] == [True, True]
+    assert [is_within(path, path) for path in (outside, folder / "out", folder / "across")] == [False, False, False]
+    assert not is_within(outside, inside)  # a link that has been replaced after it was opened
 
 
 def test_excluded_file_is_excluded_under_any_name(tmp_path: Path) -> None:

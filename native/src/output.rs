@@ -120,11 +120,21 @@ pub struct OutputForm {
     /// The highest tag of the elements that Python must see in JSON before the engine writes others.
     pub head: i64,
     choice: Option<Py<OutputChoice>>,
+    /// The start of the URIs of values that Python would have to see, if the engine makes references of these.
+    base_uri: Option<String>,
 }
 
 impl OutputForm {
     fn new(form: Form, head: i64) -> OutputForm {
-        OutputForm { form, head, choice: None }
+        OutputForm { form, head, choice: None, base_uri: None }
+    }
+
+    fn form(&self, py: Python<'_>) -> Form {
+        match &self.form {
+            Form::Json(form) => Form::Json(*form),
+            Form::Part10(form) => Form::Part10(*form),
+            Form::Xml(form, keyword) => Form::Xml(*form, keyword.clone_ref(py)),
+        }
     }
 
     /// Return whether the path to a run matters, beyond the number of open sequences.
@@ -175,13 +185,16 @@ impl OutputForm {
 
     /// Return the same form for some of the elements.
     fn choosing(&self, py: Python<'_>, choice: Py<OutputChoice>) -> OutputForm {
-        let form = match &self.form {
-            Form::Json(form) => Form::Json(*form),
-            Form::Part10(form) => Form::Part10(*form),
-            Form::Xml(form, keyword) => Form::Xml(*form, keyword.clone_ref(py)),
-        };
         let head = self.head.max(choice.get().head);
-        OutputForm { form, head, choice: Some(choice) }
+        OutputForm { form: self.form(py), head, choice: Some(choice), base_uri: None }
+    }
+
+    /// Return the same form with references in place of the bytes that Python would have to see for their tag or size.
+    ///
+    /// A URI is `base`, and the tag path of the element with slashes, as in `00081140/0/00080016`.
+    fn referring(&self, py: Python<'_>, base: String) -> OutputForm {
+        let choice = self.choice.as_ref().map(|choice| choice.clone_ref(py));
+        OutputForm { form: self.form(py), head: self.head, choice, base_uri: Some(base) }
     }
 
     /// Whether the output is elements of a DICOM file.
@@ -264,6 +277,7 @@ fn choose<O: Handler + Send, F: Fill>(
         let mut output = new(&Start { outside: around.written(), items, ..start });
         let (has_wishes, refused_tag) = (start.has_wishes, start.refused_tag);
         let mut chosen = Chosen::new(&mut output, &kit.choice, &mut answers, judge, around, has_wishes, refused_tag);
+        chosen.base_uri = form.base_uri.as_deref();
         let found = fill.fill(&mut chosen);
         let path = chosen.path();
         (found, output, Some(path))

@@ -96,7 +96,7 @@ class Part10Parser(ElementParser, SelfEncoding):
         if form.is_part10:  # its writer needs the events of the UIDs that the File Meta Information repeats
             return
         self._part10_run = encoding_run(form)
-        self._piece_size = CHUNK // 2  # there are no events that take memory; the text is two to seven times as long
+        self._piece_size = CHUNK  # there are no events that take memory; the text is two to seven times as long
 
     def skip(self, keep: int = -1) -> int:
         """Skip the rest of the current long binary value.

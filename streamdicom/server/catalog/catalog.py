@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import EMFILE, ENFILE, ENOMEM
 from pathlib import Path
@@ -22,7 +21,7 @@ from streamdicom.archive import ProgressCallback, Skipped, Ticker
 from streamdicom.dicom import MAX_TAG
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event
-from streamdicom.inputs import file_id, is_within, measure, walk_within
+from streamdicom.inputs import file_id, is_open_within, is_within, measure, walk_within
 from streamdicom.io import Expansion
 from streamdicom.options import ReadOptions, options_or_default
 from streamdicom.server.catalog.database import Database, make_private
@@ -101,19 +100,23 @@ class Entry:
     mtime: int
     folder: str
 
-    @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
+    def open(self) -> BinaryIO:
         """Open the file.
 
         Raises:
             InputError: The file has changed since the catalog read it, or now leads out of the folder.
             OSError: The file cannot be read.
         """
-        with open_file(self.path) as file:
+        file = open_file(self.path)
+        try:
             status = os.fstat(file.fileno())
-            if (status.st_size, status.st_mtime_ns) != (self.size, self.mtime) or not is_within(self.path, self.folder):
-                raise InputError("the file has changed since it was indexed; refresh the catalog")
-            yield file
+            is_same = status.st_size == self.size and status.st_mtime_ns == self.mtime
+            if is_same and is_open_within(file.fileno(), self.path, self.folder):
+                return file
+            raise InputError("the file has changed since it was indexed; refresh the catalog")
+        except BaseException:
+            file.close()
+            raise
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes of the data set.

@@ -88,6 +88,8 @@ _FACTS = frozenset(
 _POLICY = BulkDataPolicy(
     by_tag=dict.fromkeys((PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA), BulkDataAction.STORE)
 )
+# The same for the engine, which then writes the UIDs of the instance itself: the URL has them already.
+_LEFT_TO_PYTHON = replace(_POLICY, above=BulkDataAction.DROP, by_tag=dict.fromkeys(_POLICY.by_tag, BulkDataAction.DROP))
 # Stored files are not judged again, but a file that ends early is not an instance.
 _READING = ReadOptions(
     limits=Limits(held_size=HELD_SIZE),
@@ -121,9 +123,8 @@ def metadata_form(options: WriteOptions, format: FormatName, array: bool) -> obj
         format: The name of the format.
         array: As for ``EventEncoder``.
     """
-    store = _References("")
-    reading, writing = replace(_READING, bulk_data_store=store), replace(options, bulk_data_store=store)
-    return output_form(reading, replace(writing, bulk_data_policy=_POLICY), format=format, array=array)
+    reading = replace(_READING, bulk_data_store=_References(""))
+    return output_form(reading, replace(options, bulk_data_policy=_LEFT_TO_PYTHON), format=format, array=array)
 
 
 def metadata(entry: Entry, url: str, form: object | None = None) -> Iterator[Event]:
@@ -140,6 +141,8 @@ def metadata(entry: Entry, url: str, form: object | None = None) -> Iterator[Eve
         InputError: The file is invalid, or has changed.
         OSError: The file cannot be read.
     """
+    if form is not None:
+        form = cast(Any, form).referring(_url_of_value(url, ""))
     events = sort_elements(entry.events(_READING, form) if entry.is_json else _written_events(entry, form))
     if entry.is_json:
         events = _referring(events, url)
@@ -157,7 +160,10 @@ class _References:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def put(self, segments: object, info: BulkDataInfo) -> str:
+    def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
+        if not info.vr:  # it follows the value, whose size then decides
+            for _ in segments:
+                pass
         return _url_of_value(self._url, info.tag_path)
 
     def open(self, uri: str) -> Iterator[bytes]:

@@ -1,5 +1,7 @@
 //! The part of the events that a writer gets: selected elements, and none that Python must see.
 
+use std::fmt::Write;
+
 use crate::filter::{Answer, Answers, WHOLE};
 use crate::handler::{Handler, Values, Wish};
 use crate::vr::Vr;
@@ -24,6 +26,13 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// Return whether Python must see a value for its tag or its size alone, and nothing but bytes are in it.
+    fn may_refer(&self, tag: u32, vr: Vr, values: &Values<'_>) -> bool {
+        let Values::Bytes(bytes) = values else { return false };
+        let is_long = self.threshold.is_some_and(|threshold| bytes.len() > threshold);
+        !bytes.is_empty() && (self.tags.contains(&tag) || (is_long && !self.vrs.contains(&vr)))
+    }
+
     fn refuses(&self, vr: Vr, values: &Values<'_>) -> bool {
         match values {
             Values::None => false,
@@ -67,6 +76,8 @@ pub struct Path {
 pub struct Chosen<'a, H, J> {
     output: &'a mut H,
     choice: &'a Choice,
+    /// The start of the URIs of values that would be refused, if these become references.
+    pub base_uri: Option<&'a str>,
     answers: &'a mut Answers,
     /// Decides about a tag at a level, for a VR or for all; None if it cannot.
     judge: J,
@@ -166,6 +177,7 @@ impl<'a, H: Handler, J: FnMut(u32, u32, Option<Vr>) -> Option<Answer>> Chosen<'a
         Chosen {
             output,
             choice,
+            base_uri: None,
             answers,
             judge,
             open,
@@ -202,6 +214,17 @@ impl<'a, H: Handler, J: FnMut(u32, u32, Option<Vr>) -> Option<Answer>> Chosen<'a
     fn answer(&mut self, tag: u32, vr: Option<Vr>) -> Option<Answer> {
         let level = self.open.last().map_or(0, |sequence| sequence.level);
         answer(self.choice, self.answers, &mut self.judge, level, tag, vr)
+    }
+
+    /// Return the URI of the value of an element here: the base, and the tag path.
+    fn uri(&self, base: &str, tag: u32) -> String {
+        let mut uri = String::with_capacity(base.len() + 16 * self.open.len() + 8);
+        uri.push_str(base);
+        for sequence in &self.open {
+            let _ = write!(uri, "{:08X}/{}/", sequence.tag, sequence.item); // a String takes everything
+        }
+        let _ = write!(uri, "{tag:08X}");
+        uri
     }
 
     /// Return whether an element is written; refuse it if that is not known.
@@ -303,7 +326,16 @@ impl<H: Handler, J: FnMut(u32, u32, Option<Vr>) -> Option<Answer>> Handler for C
     #[inline]
     fn element(&mut self, tag: u32, vr: Vr, values: Values<'_>) {
         // Filters may need an element that is left out later.
-        if tag == self.refused_tag || self.choice.tags.contains(&tag) {
+        if tag == self.refused_tag {
+            self.is_refused = true;
+        } else if let Some(base) = self.base_uri
+            && self.choice.may_refer(tag, vr, &values)
+        {
+            if self.is_wanted(tag, vr) {
+                let uri = self.uri(base, tag);
+                self.output.bulk_data(tag, vr, uri.as_bytes());
+            }
+        } else if self.choice.tags.contains(&tag) {
             self.is_refused = true;
         } else if self.is_wanted(tag, vr) {
             if self.choice.refuses(vr, &values) {
