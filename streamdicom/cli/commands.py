@@ -242,9 +242,19 @@ _IMPORT = Command(
     {DONE: "Every data set is in a file.", SKIPPED: "Some data sets were skipped."},
 )
 
+
+def _tls(peer: str) -> tuple[Argument, ...]:
+    return (
+        option("--tls-ca", metavar="FILE", type=path, text="Trust these CAs, in place of those of the system."),
+        option("--tls-cert", metavar="FILE", type=path, text=f"A certificate for the {peer}, in PEM."),
+        option("--tls-key", metavar="FILE", type=path, text="The key of the certificate, if it has its own file."),
+    )
+
+
 _SERVER = (
     repeated("--header", "NAME:VALUE", "A header field for the server.", dest="headers"),
     option("--token", metavar="TEXT", text="A bearer token for the server (environment: STREAMDICOM_TOKEN)."),
+    *_tls("server"),
     _timeout(30, "Time without data after which the connection is given up."),
 )
 
@@ -419,9 +429,7 @@ _SEND = Command(
         positional("source", "FILE", _INPUT, type=path),
         positional("address", "ADDRESS", "HOST:PORT, tls:HOST:PORT or unix:PATH, as listen prints it."),
         option("--token", metavar="TEXT", text="A token for the listener (environment: STREAMDICOM_TOKEN)."),
-        option("--tls-ca", metavar="FILE", type=path, text="Trust these CAs, in place of those of the system."),
-        option("--tls-cert", metavar="FILE", type=path, text="A certificate for the listener, in PEM."),
-        option("--tls-key", metavar="FILE", type=path, text="The key of the certificate, if it has its own file."),
+        *_tls("listener"),
         _timeout(60, "Time without progress after which the listener is given up."),
         FORCE,
         DEIDENTIFY,

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from streamdicom.cli.arguments import Arguments
+from streamdicom.cli.credentials import client_context
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.errors import StreamDicomError
 
@@ -21,18 +22,22 @@ def client_of(arguments: Arguments, on_response: Callable[[Any], None] | None = 
     """Return a client with the credentials and the time-out of the command line.
 
     Args:
-        arguments: ``headers``, ``token`` and ``timeout``.
+        arguments: ``url``, ``headers``, ``token``, ``timeout``, and the files of TLS.
         on_response: Is called with each response.
 
     Raises:
-        UsageError: A header field is not valid.
+        UsageError: A header field is not valid, or a file of TLS cannot be used.
     """
+    has_files = any((arguments.tls_ca, arguments.tls_cert, arguments.tls_key))
+    if has_files and not arguments.url.lower().startswith("https:"):
+        raise UsageError("expected a URL that starts with https: for --tls-ca, --tls-cert and --tls-key")
     fields = [_header_field(header) for header in arguments.headers]
     token = arguments.token or os.environ.get("STREAMDICOM_TOKEN")
     if token is not None:
         fields.append(_header_field(f"Authorization: Bearer {token}"))
     hooks = {"response": [on_response]} if on_response else {}
-    return Client(headers=fields, timeout=arguments.timeout, event_hooks=hooks)
+    verify = client_context(arguments.tls_ca, arguments.tls_cert, arguments.tls_key) if has_files else True
+    return Client(headers=fields, timeout=arguments.timeout, event_hooks=hooks, verify=verify)
 
 
 @contextmanager

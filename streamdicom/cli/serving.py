@@ -11,7 +11,7 @@ from streamdicom.cli.archive_report import progress_callback
 from streamdicom.cli.arguments import Arguments, values_of
 from streamdicom.cli.commands import BOUNDS
 from streamdicom.cli.credentials import read_tokens, server_context
-from streamdicom.cli.exit_codes import UsageError
+from streamdicom.cli.exit_codes import UsageError, usage_errors
 from streamdicom.cli.network import format_address, listener_at
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.repeated import once_a_minute
@@ -95,15 +95,17 @@ def serve_folder(
         options: Other options of ``server_app``.
 
     Raises:
-        UsageError: The address is not available.
+        UsageError: The address is not available, or an option is not valid.
         OSError: The folder does not exist.
     """
     listener = listener_at(host, port)  # before the folder is indexed, which can take a while
     with listener, Catalog(folder) as catalog:
+        with usage_errors():
+            app = server_app(catalog, limits=limits, **options)
         _build(catalog)
         scheme = "https" if tls else "http"
         settings = uvicorn.Config(
-            server_app(catalog, limits=limits, **options),
+            app,
             http=BoundedProtocol.within(limits, tls),
             root_path=root_path,
             backlog=_BACKLOG,

@@ -32,7 +32,7 @@ from streamdicom.errors import BulkDataError, RequestError
 from streamdicom.events import Event
 from streamdicom.server.access import Access, Verify, by_token
 from streamdicom.server.catalog import Catalog, Entry
-from streamdicom.server.guard import LOOPBACK, Guard
+from streamdicom.server.guard import LOOPBACK, Guard, check_origins
 from streamdicom.server.landing import landing_page
 from streamdicom.server.lifetime import Lifetime, OnFirstUse
 from streamdicom.server.limits import ServerLimits
@@ -127,12 +127,14 @@ def server_app(
 
     Raises:
         OSError: The folder does not exist.
+        ValueError: An origin has another form than browsers send.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder, Catalog(folder) as catalog:
     ...     [route.path for route in server_app(catalog).routes][:2]
     ['/studies', '/studies/{study}/series']
     """
+    check_origins(cors)
     catalog = catalog if isinstance(catalog, Catalog) else Catalog(catalog)
     limits = limits or ServerLimits()
     server = _Server(catalog, limits, lenient_accept=lenient_accept)

@@ -18,7 +18,30 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 ANY = "*"
 
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_DEFAULT_PORTS = re.compile(r"http://.*:80|https://.*:443")  # which browsers leave out
 _HOST = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?", re.ASCII)
+
+
+def check_origins(origins: Collection[str]) -> None:
+    """Check that browsers can send each origin (RFC 6454 6.2), or that it is ``*``.
+
+    Raises:
+        ValueError: An origin has another form.
+
+    >>> check_origins(["https://viewer.example:8443", "*"])
+    >>> check_origins(["https://viewer.example/"])
+    Traceback (most recent call last):
+        ...
+    ValueError: expected * or an origin as browsers send it, such as https://viewer.example, in lower case and \
+without a path or the default port, found 'https://viewer.example/'
+    """
+    for origin in origins:
+        if origin != ANY and (not _ORIGIN.fullmatch(origin) or _DEFAULT_PORTS.fullmatch(origin)):
+            raise ValueError(
+                "expected * or an origin as browsers send it, such as https://viewer.example, in lower case and "
+                f"without a path or the default port, found {origin!r}"
+            )
 
 
 class Guard:

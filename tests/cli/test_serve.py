@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import resource
 import select
@@ -100,6 +101,49 @@ def test_options_for_viewers_reach_the_server(folder: Path) -> None:
         assert response.headers["Access-Control-Allow-Origin"] == "https://viewer.example"
         assert response.json()[0]["00081190"]["Value"][0].startswith("http://pacs.example/dicom/studies/")
         assert httpx2.get(f"{url}/studies", headers={"Host": "other.example"}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "nonsense",
+        "viewer.example",
+        "null",
+        "",
+        "https://",
+        "https://viewer.example/",
+        "https://viewer.example/page",
+        "https://Viewer.example",
+        "https://viewer.example:443",
+        "https://viewer.example:x",
+        "https://user@viewer.example",
+        "https://*.example",
+    ],
+)
+def test_origin_that_no_browser_sends_is_refused(folder: Path, origin: str) -> None:
+    refused = run("serve", folder, "--port", 0, "--cors", "https://right.example:8443", "--cors", origin)
+    assert refused.code == 2
+    assert f"found {origin!r}" in refused.error
+
+
+@needs_openssl
+def test_fetch_and_store_present_a_certificate(folder: Path, tmp_path: Path) -> None:
+    (server, server_key), (client, client_key) = (certificate(tmp_path, name) for name in ("server", "client"))
+    file, output = folder / "CT_small.dcm", tmp_path / "out.json"
+    (archive := tmp_path / "archive").mkdir()
+    trust, identity = ("--tls-ca", server), ("--tls-cert", client, "--tls-key", client_key)
+    options = ("--tls-cert", server, "--tls-key", server_key, "--tls-client-ca", client)
+    with serving(archive, *options) as (_, url):
+        assert run("store", file, url, *trust, *identity).code == 0
+        assert run("fetch", f"{url}/studies", "-o", output, *trust, *identity).code == 0
+        assert len(json.loads(output.read_text())) == 1
+        for missing in (trust, identity):
+            refused = run("fetch", f"{url}/studies", "-o", tmp_path / "none.json", *missing)
+            assert refused.code == 1
+            assert "the server cannot be reached" in refused.error
+    refused = run("fetch", url.replace("https:", "http:"), "-o", output, *trust)
+    assert refused.code == 2
+    assert "https:" in refused.error
 
 
 @needs_openssl

@@ -61,7 +61,7 @@ class _Found:
     Those that the parser reports are not repeated by the check of values, which sees an element soon after the parser.
 
     Args:
-        base: The offset of the data set, which is added to those of the parser.
+        base: The offset of the data set, which is added to the places of the parser.
     """
 
     def __init__(self, base: int) -> None:
