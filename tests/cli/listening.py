@@ -58,8 +58,8 @@ def listening(
 
 def is_acknowledged(connection: socket.socket) -> bool:
     """End a stream; return whether the listener acknowledges it."""
-    connection.shutdown(socket.SHUT_WR)
     try:
+        connection.shutdown(socket.SHUT_WR)
         return connection.recv(1) == b""
-    except ConnectionResetError:
+    except OSError:  # it has reset the connection
         return False
