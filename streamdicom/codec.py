@@ -30,6 +30,7 @@ from streamdicom.formats import (
     FormatName,
     MakesRaws,
     Parser,
+    SelfEncoding,
     chosen_form,
     format_named,
     new_writer,
@@ -202,7 +203,13 @@ def truncated_by(parser: _Closable, cause: Exception, size: int) -> StreamDicomE
 
 
 def output_form(
-    reading: ReadOptions, writing: WriteOptions, *, format: FormatName, array: bool, seen: Iterable[int] = ()
+    reading: ReadOptions,
+    writing: WriteOptions,
+    *,
+    format: FormatName,
+    array: bool,
+    seen: Iterable[int] = (),
+    sees_references: bool = False,
 ) -> object | None:
     """Return the form in which a parser may write elements itself.
 
@@ -212,6 +219,7 @@ def output_form(
         format: The name of the format.
         array: As for ``EventEncoder``.
         seen: The tags of elements that Python must see.
+        sees_references: Whether Python must see references to bulk data.
 
     Returns:
         The form for ``EventParser.encode_in``; None if Python must see the events.
@@ -222,7 +230,7 @@ def output_form(
     ):
         return None
     form: object | None = form_of(writing, array)
-    return None if form is None else chosen_form(form, reading, writing, seen)
+    return None if form is None else chosen_form(form, reading, writing, seen, sees_references)
 
 
 class EventStream(Iterator[Event]):
@@ -232,6 +240,7 @@ class EventStream(Iterator[Event]):
         parser: The parser of the source.
         events: The events.
         options: Options for reading.
+        seen: The tags of elements that Python must see, with the references to bulk data.
 
     >>> parser, pipeline = reading_pipeline(ReadOptions())
     >>> stream = EventStream(parser, pipeline.iter([(1, 0, "", 0)]), ReadOptions())
@@ -239,10 +248,13 @@ class EventStream(Iterator[Event]):
     (1, 0, '', 0)
     """
 
-    def __init__(self, parser: EventParser, events: Iterator[Event], options: ReadOptions) -> None:
+    def __init__(
+        self, parser: SelfEncoding, events: Iterator[Event], options: ReadOptions, seen: Iterable[int] = ()
+    ) -> None:
         self._parser = parser
         self._events = events
         self._options = options
+        self._seen = seen
         self._is_begun = False
 
     def __iter__(self) -> Iterator[Event]:
@@ -263,7 +275,9 @@ class EventStream(Iterator[Event]):
         """
         if self._is_begun:
             return
-        form = output_form(self._options, options, format=format, array=array)
+        form = output_form(
+            self._options, options, format=format, array=array, seen=self._seen, sees_references=bool(self._seen)
+        )
         if form is not None:
             self._parser.encode_in(form)
 

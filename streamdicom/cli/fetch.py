@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from streamdicom.api import DatasetWriter
+from streamdicom.api import write_events
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
 from streamdicom.cli.inputs import PIPE
@@ -15,9 +16,11 @@ from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.requests import client_of, naming_server
 from streamdicom.cli.retrieving import write_parts
 from streamdicom.cli.terminal import console, counted
+from streamdicom.events import END_DATASET, Event
+from streamdicom.filters import needed_file_meta_of_each, sort_elements
 
 try:
-    from streamdicom.web.client import fetch_datasets, retrieve
+    from streamdicom.web.client import fetch_events, retrieve
 except ModuleNotFoundError as missing:
     raise UsageError(f'{missing.name} is not installed; install "streamdicom[http]"') from None
 
@@ -70,15 +73,38 @@ def _fetch(arguments: Arguments, client: Any, traffic: _Traffic) -> None:
         OSError: The server cannot be reached, or the target cannot be written.
     """
     reading, target = read_options(arguments), arguments.output
-    count = 0
     with usage_errors():
-        datasets = fetch_datasets(arguments.url, client=client, options=reading, page_size=arguments.page_size)
+        fetched = fetch_events(arguments.url, client=client, options=reading, page_size=arguments.page_size)
         writing = write_options(arguments, trailing_newline=True)
         form = json_format(target, arguments.to)
-        writer = DatasetWriter(target_of(target), indent=arguments.indent, format=form, options=writing)
-    with writer, ProgressLine("Fetching", prints=target == PIPE) as progress:
-        for count, dataset in enumerate(datasets, 1):
-            writer.write(dataset)
-            progress.update(f"Fetching {counted(count, 'data set')}", traffic.size, None)
-    if reading.where and not count:
+    fetched.encode_for(writing, form, array=True)
+    with ProgressLine("Fetching", prints=target == PIPE) as progress:
+        counting = _Counting(progress, traffic)
+        events = sort_elements(counting.run(fetched))
+        if not writing.file_meta:
+            events = needed_file_meta_of_each(events)
+        with usage_errors():
+            write_events(events, target_of(target), arguments.indent, format=form, options=writing)
+    if reading.where and not counting.datasets:
         note_unmatched(reading.where)
+
+
+class _Counting:
+    """Counts data sets, and shows their number.
+
+    Attributes:
+        datasets: The number of data sets.
+    """
+
+    def __init__(self, progress: ProgressLine, traffic: _Traffic) -> None:
+        self.datasets = 0
+        self._progress = progress
+        self._traffic = traffic
+
+    def run(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Yield the events."""
+        for event in events:
+            yield event
+            if event[0] == END_DATASET:
+                self.datasets += 1
+                self._progress.update(f"Fetching {counted(self.datasets, 'data set')}", self._traffic.size, None)

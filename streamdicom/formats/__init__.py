@@ -14,6 +14,7 @@ from streamdicom.formats.detect import (
     expand,
     recognize,
 )
+from streamdicom.formats.encoded import SelfEncoding
 from streamdicom.formats.raws import MakesRaws
 from streamdicom.formats.spec import (
     DICOM,
@@ -51,6 +52,7 @@ __all__ = [
     "FormatName",
     "MakesRaws",
     "Parser",
+    "SelfEncoding",
     "Writer",
     "chosen_form",
     "detect",

@@ -48,7 +48,9 @@ _DEFAULT_POLICY = BulkDataPolicy()
 _ALL = _Choice(None, False, frozenset(), None, (), (), False)
 
 
-def chosen_form(form: Any, reading: ReadOptions, writing: WriteOptions, seen: Iterable[int] = ()) -> Any:
+def chosen_form(
+    form: Any, reading: ReadOptions, writing: WriteOptions, seen: Iterable[int] = (), sees_references: bool = False
+) -> Any:
     """Return the form for the elements that the engine may write.
 
     Args:
@@ -56,6 +58,7 @@ def chosen_form(form: Any, reading: ReadOptions, writing: WriteOptions, seen: It
         reading: Options for reading.
         writing: Options for writing.
         seen: More tags that Python must see.
+        sees_references: Whether Python must see references to bulk data, even if none are loaded.
 
     Returns:
         The form; None if the engine may write no elements.
@@ -72,7 +75,7 @@ def chosen_form(form: Any, reading: ReadOptions, writing: WriteOptions, seen: It
         threshold,
         vrs,
         (*tags, *seen),
-        reading.bulk_data_store is not None,
+        sees_references or reading.bulk_data_store is not None,
     )
     has_stages = writing.bulk_data_store is not None or writing.bulk_data_policy != _DEFAULT_POLICY
     return form if choice == _ALL and not has_stages else form.choosing(_for_engine(choice))

@@ -230,7 +230,7 @@ def recognize(chunks: Iterable[bytes]) -> tuple[str, bytes, Iterator[bytes]]:
     return content or detect(head, is_all=True) or UNKNOWN, head, chain([head], remaining)
 
 
-class EventParser(MakesRaws):
+class EventParser(MakesRaws, SelfEncoding):
     """A push parser of any format: bytes in, DICOM events out.
 
     The format is recognized by the first bytes, unless ``ReadOptions.format`` names it. Compressed streams are not

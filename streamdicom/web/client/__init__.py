@@ -4,9 +4,9 @@ The client needs the extra ``http``, which installs httpx2. Credentials, certifi
 of the ``httpx2.Client`` that the caller passes.
 """
 
-from streamdicom.web.client.fetch import fetch_datasets
+from streamdicom.web.client.fetch import fetch_datasets, fetch_events
 from streamdicom.web.client.retrieval import Part, retrieve
 from streamdicom.web.client.store import HttpStore
 from streamdicom.web.client.storing import Stored, store_files
 
-__all__ = ["HttpStore", "Part", "Stored", "fetch_datasets", "retrieve", "store_files"]
+__all__ = ["HttpStore", "Part", "Stored", "fetch_datasets", "fetch_events", "retrieve", "store_files"]

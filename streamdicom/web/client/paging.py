@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from hashlib import blake2b
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from urllib.parse import urljoin
 
+from streamdicom._encoded import ENCODED, path_of
+from streamdicom._push import PushParser, finished
 from streamdicom.codec import DatasetPipeline
 from streamdicom.converters import converters_in_force
 from streamdicom.deviations import Deviation
@@ -24,12 +26,15 @@ from streamdicom.dicom import SERIES_INSTANCE_UID, SOP_INSTANCE_UID, STUDY_INSTA
 from streamdicom.errors import RequestError, ResponseError, StreamDicomError, TruncatedError, TruncatedResult
 from streamdicom.events import BULK_DATA, ELEMENT, END_DATASET, END_SEQUENCE, START_DATASET, START_SEQUENCE, Event
 from streamdicom.filters import Pipeline
-from streamdicom.formats import EventParser
+from streamdicom.formats import EventParser, SelfEncoding
 from streamdicom.options import ReadOptions
+from streamdicom.patterns import selection
 from streamdicom.web.content import JSON, content_kind, parse_media_type
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+    pass
+
+_T = TypeVar("_T")
 
 # The UID that identifies a result, by the last segment of the path of a search (PS3.18 table 10.6.1-1).
 _UID_TAGS = {"studies": STUDY_INSTANCE_UID, "series": SERIES_INSTANCE_UID, "instances": SOP_INSTANCE_UID}
@@ -82,7 +87,7 @@ class ResponseHead(Protocol):
 # --- one response ----------------------------------------------------------------------------------------------
 
 
-class _ResponseParser:
+class ResponseParser:
     """A push parser of one response, which skips data sets already delivered.
 
     References to bulk data are made absolute, because they are relative to the response (RFC 3986 5.1.3).
@@ -94,6 +99,8 @@ class _ResponseParser:
         skip_count: Data sets to skip at the start.
         skip_digest: The digest of the UIDs of the data sets to skip.
         max_datasets: Data sets to deliver, including those skipped.
+        first: The number of data sets in the responses before this one.
+        form: The form in which the engine may write elements; see ``EventParser.encode_in``.
         previous_uid: The first UID of the previous page. A page that starts with the same UID is not delivered.
     """
 
@@ -107,16 +114,21 @@ class _ResponseParser:
         skip_digest: bytes = b"",
         max_datasets: int = sys.maxsize,
         previous_uid: bytes = b"",
+        first: int = 0,
+        form: object | None = None,
     ) -> None:
         if skip_count and options.on_deviation:
             options = replace(options, on_deviation=_report_from(skip_count, options.on_deviation))
         self._parser = EventParser(options=options)
+        if form is not None:
+            self._parser.encode_in(form)
         self._url = url
         self._uid_tag = uid_tag
         self._skip_count = skip_count
         self._skip_digest = skip_digest
         self._max_datasets = max_datasets
         self._previous_uid = previous_uid
+        self._first = first
         self.count = 0  # complete data sets, including those skipped
         self.first_uid = b""
         self.has_all_wanted = False  # max_datasets reached; the rest of the response is not needed
@@ -161,6 +173,9 @@ class _ResponseParser:
             if kind == START_DATASET:
                 self._is_delivered = self._skip_count <= self.count < self._max_datasets and not self.is_repeated_page
                 self._uid = b""
+                event = (kind, tag, vr, self._first + self.count)
+            elif kind == ENCODED:
+                self._depth = len(path_of(value).sequences)
             elif kind == ELEMENT:
                 if tag == self._uid_tag and not self._depth:
                     self._uid = repr(value).encode(errors="surrogatepass") if value else b""
@@ -202,10 +217,84 @@ def _changed() -> ResponseError:
     return ResponseError("the connection was lost, and the repeated response has other data sets than the first", 200)
 
 
+# --- data sets of a response -----------------------------------------------------------------------------------
+
+
+class _EventsOfDatasets(PushParser[list[Event]]):
+    """A push parser of the events of complete data sets.
+
+    Args:
+        parser: The parser of the response.
+        pipeline: The filters.
+        max_held: Bytes of a data set to hold. The events of a longer one are delivered before it is complete.
+
+    Attributes:
+        is_within: A part of a data set was delivered.
+    """
+
+    _deferred = Exception
+
+    def __init__(self, parser: ResponseParser, pipeline: Pipeline, max_held: int) -> None:
+        super().__init__()
+        self._parser = parser
+        self._pipeline = pipeline
+        self._max_held = max_held
+        self._held: list[Event] = []
+        self._size = 0
+        self.is_within = False
+
+    def _has_more(self) -> bool:
+        return self._parser.has_more
+
+    def _feed(self, data: bytes, results: list[list[Event]]) -> None:
+        self._size += len(data)
+        self._add(self._parser.feed(data), results)
+
+    def _close(self, results: list[list[Event]]) -> None:
+        for events in finished(self._parser):
+            self._add(events, results)
+
+    def _add(self, events: Iterable[Event], results: list[list[Event]]) -> None:
+        for event in self._pipeline.iter(events):
+            self._held.append(event)
+            if event[0] == END_DATASET:
+                self._release(results, is_within=False)
+        if self._size > self._max_held and self._held:
+            self._release(results, is_within=True)
+        if self._parser.error:
+            raise self._parser.error
+
+    def _release(self, results: list[list[Event]], *, is_within: bool) -> None:
+        results.append(self._held)
+        self._held, self._size, self.is_within = [], 0, is_within
+
+
+def dataset_parser(parser: ResponseParser, options: ReadOptions, *, as_file: bool = False) -> DatasetPipeline:
+    """Return a push parser of the data sets of a response.
+
+    Args:
+        parser: The parser of the response.
+        options: Options for reading.
+        as_file: Return ``FileDataset`` objects.
+    """
+    return DatasetPipeline(parser, Pipeline.for_reading(options), options, as_file=as_file)
+
+
+def event_parser(parser: ResponseParser, options: ReadOptions) -> _EventsOfDatasets:
+    """Return a push parser of the events of a response, a list for each data set.
+
+    Args:
+        parser: The parser of the response.
+        options: Options for reading.
+    """
+    pipeline = Pipeline.for_reading(options, options.bulk_data_store)
+    return _EventsOfDatasets(parser, pipeline, options.spool_threshold)
+
+
 # --- all responses ---------------------------------------------------------------------------------------------
 
 
-class Fetch(ABC):
+class Fetch(SelfEncoding, ABC, Generic[_T]):
     """The requests of one fetch, and the data sets of their responses.
 
     While ``is_done`` is false, the caller sends a request with ``query``. For each response it calls
@@ -214,23 +303,31 @@ class Fetch(ABC):
     Args:
         query: The query of the URL.
         options: Options for reading; the format is JSON.
-        as_file: Return ``FileDataset`` objects.
+        new: Makes the parser of what a response has, such as ``dataset_parser``.
     """
 
-    def __init__(self, query: str, options: ReadOptions, *, as_file: bool = False) -> None:
+    def __init__(
+        self, query: str, options: ReadOptions, new: Callable[[ResponseParser, ReadOptions], PushParser[_T]]
+    ) -> None:
         self.query = query
         self.is_done = False
         self.has_begun = False  # the server has responded at least once
         # Resolve the converters now: they may be others when a later response is read.
         self._options = replace(options, format="json", converters=converters_in_force(options.converters))
-        self._as_file = as_file
+        self._new = new
+        self._form: object | None = None
         self._count = 0  # complete data sets so far, including those that the options filter out
         self._failures = 0  # lost connections since the last complete response
         self._server_has_more = False  # as the server says with the current response
-        self._parser: _ResponseParser | None = None
-        self._pipeline: DatasetPipeline | None = None
+        self._parser: ResponseParser | None = None
+        self._results: PushParser[_T] | None = None
         self._idle_size = 0  # bytes since the last event
         self._idle_seconds = 0.0
+
+    def encode_in(self, form: object) -> None:
+        """Let the engine write as much as it can, if no filter needs the elements; see ``EventParser.encode_in``."""
+        if selection(self._options.include, self._options.exclude).is_whole and not self._options.where:
+            self._form = form
 
     def start_response(self, head: ResponseHead) -> bool:
         """Process the head of a response; return whether its body must be read.
@@ -251,14 +348,12 @@ class Fetch(ABC):
             return False
         _check_type(head)
         self._parser = parser
-        self._pipeline = DatasetPipeline(
-            parser, Pipeline.for_reading(self._options), self._options, as_file=self._as_file
-        )
+        self._results = self._new(parser, self._options)
         self._idle_size, self._idle_seconds = 0, 0.0
         return True
 
-    def feed(self, data: bytes, seconds: float = 0.0) -> list[Dataset]:
-        """Parse the next bytes of the body; return the data sets that they complete.
+    def feed(self, data: bytes, seconds: float = 0.0) -> list[_T]:
+        """Parse the next bytes of the body; return the data sets, or events, that they complete.
 
         Args:
             data: Any number of bytes.
@@ -270,8 +365,8 @@ class Fetch(ABC):
             TruncatedResult: The server repeats a page.
         """
         assert self._parser
-        assert self._pipeline
-        datasets = self._pipeline.feed(data)
+        assert self._results
+        results = self._results.feed(data)
         if self._parser.has_events:
             self._idle_size, self._idle_seconds = 0, 0.0
         else:
@@ -283,10 +378,10 @@ class Fetch(ABC):
             self._repeated_page()
         if self._parser.has_all_wanted:
             self.is_done = True
-        return datasets
+        return results
 
-    def end_response(self) -> list[Dataset]:
-        """End the body; return the last data sets.
+    def end_response(self) -> list[_T]:
+        """End the body; return the last data sets or events.
 
         Raises:
             TruncatedError: The JSON text is incomplete.
@@ -294,12 +389,12 @@ class Fetch(ABC):
             InputError: As for ``feed``.
         """
         assert self._parser
-        assert self._pipeline
-        datasets = self._pipeline.close()
+        assert self._results
+        results = self._results.close()
         parser, self._parser = self._parser, None
         self._complete(parser)
         self._failures = 0
-        return datasets
+        return results
 
     def connection_lost(self) -> float | None:
         """Record a lost connection.
@@ -307,7 +402,8 @@ class Fetch(ABC):
         Returns:
             Seconds until the next attempt, or None to give up.
         """
-        if not self.has_begun or self._failures == len(PAUSES):
+        is_within = isinstance(self._results, _EventsOfDatasets) and self._results.is_within
+        if not self.has_begun or self._failures == len(PAUSES) or is_within:
             return None
         parser, self._parser = self._parser, None
         if parser:
@@ -316,15 +412,15 @@ class Fetch(ABC):
         return PAUSES[self._failures - 1]
 
     @abstractmethod
-    def _new_parser(self, url: str) -> _ResponseParser:
+    def _new_parser(self, url: str) -> ResponseParser:
         """Return a parser of the response to the current request."""
 
     @abstractmethod
-    def _keep(self, parser: _ResponseParser) -> None:
+    def _keep(self, parser: ResponseParser) -> None:
         """Record the data sets of a complete or interrupted response."""
 
     @abstractmethod
-    def _complete(self, parser: _ResponseParser) -> None:
+    def _complete(self, parser: ResponseParser) -> None:
         """Record a complete response, and set the next request or ``is_done``."""
 
     @abstractmethod
@@ -352,19 +448,26 @@ def _announces_more(warning: str) -> bool:
     )
 
 
-class Retrieval(Fetch):
+class Retrieval(Fetch[_T]):
     """Metadata, or any other resource that is one response."""
 
     _digest = b""  # of the UIDs of the data sets so far
 
-    def _new_parser(self, url: str) -> _ResponseParser:
-        return _ResponseParser(self._options, url, SOP_INSTANCE_UID, skip_count=self._count, skip_digest=self._digest)
+    def _new_parser(self, url: str) -> ResponseParser:
+        return ResponseParser(
+            self._options,
+            url,
+            SOP_INSTANCE_UID,
+            skip_count=self._count,
+            skip_digest=self._digest,
+            form=self._form,
+        )
 
-    def _keep(self, parser: _ResponseParser) -> None:
+    def _keep(self, parser: ResponseParser) -> None:
         if parser.count > self._count:
             self._count, self._digest = parser.count, parser.digest()
 
-    def _complete(self, parser: _ResponseParser) -> None:
+    def _complete(self, parser: ResponseParser) -> None:
         if parser.count < self._count:
             raise _changed()
         self.is_done = True
@@ -384,7 +487,7 @@ def search_uid_tag(path: str) -> int | None:
     return _UID_TAGS.get(path.rstrip("/").rpartition("/")[2])
 
 
-class Search(Fetch):
+class Search(Fetch[_T]):
     """The results of a search, page by page.
 
     The search ends with an empty page, or at the ``limit`` of the URL. It does not end with a short page, because a
@@ -395,19 +498,24 @@ class Search(Fetch):
         options: As for ``Fetch``.
         uid_tag: See ``search_uid_tag``.
         page_size: Results to request at once.
-        as_file: As for ``Fetch``.
+        new: As for ``Fetch``.
 
     Raises:
         ValueError: The limit, the offset or the page size is invalid.
 
-    >>> Search("PatientID=17&limit=30&offset=10", ReadOptions(), 0x0020000D, 20).query
+    >>> Search("PatientID=17&limit=30&offset=10", ReadOptions(), 0x0020000D, 20, dataset_parser).query
     'PatientID=17&offset=10&limit=20'
     """
 
     def __init__(
-        self, query: str, options: ReadOptions, uid_tag: int, page_size: int, *, as_file: bool = False
+        self,
+        query: str,
+        options: ReadOptions,
+        uid_tag: int,
+        page_size: int,
+        new: Callable[[ResponseParser, ReadOptions], PushParser[_T]],
     ) -> None:
-        super().__init__(query, options, as_file=as_file)
+        super().__init__(query, options, new)
         if page_size < 1:
             raise ValueError(f"page_size must be at least 1, not {page_size}")
         items = [item for item in query.split("&") if item]
@@ -429,20 +537,26 @@ class Search(Fetch):
         self.is_done = not self._requested
         self.query = "&".join([*self._items, f"offset={self._offset + self._count}", f"limit={self._requested}"])
 
-    def _new_parser(self, url: str) -> _ResponseParser:
+    def _new_parser(self, url: str) -> ResponseParser:
         max_datasets = self._max_results - self._count
-        return _ResponseParser(
-            self._options, url, self._uid_tag, max_datasets=max_datasets, previous_uid=self._previous_uid
+        return ResponseParser(
+            self._options,
+            url,
+            self._uid_tag,
+            max_datasets=max_datasets,
+            previous_uid=self._previous_uid,
+            first=self._count,
+            form=self._form,
         )
 
-    def _keep(self, parser: _ResponseParser) -> None:
+    def _keep(self, parser: ResponseParser) -> None:
         if parser.count:
             self._previous_uid = parser.first_uid
             self._previous_may_be_last = False
         self._count = min(self._count + parser.count, self._max_results)
         self._request_page()
 
-    def _complete(self, parser: _ResponseParser) -> None:
+    def _complete(self, parser: ResponseParser) -> None:
         if not parser.count:
             self.is_done = True
             if self._server_has_more or self._previous_announced_more:

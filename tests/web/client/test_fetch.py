@@ -7,15 +7,16 @@ import json
 import time
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from itertools import chain, count, repeat
 from typing import Any
 
 import httpx2
 import pytest
 
-from streamdicom import InputError, LimitError, Limits, ReadOptions, TruncatedError, iter_datasets
+from streamdicom import InputError, LimitError, Limits, ReadOptions, TruncatedError, iter_datasets, write_events
 from streamdicom.errors import ResponseError, TruncatedResult
-from streamdicom.web.client import HttpStore, fetch_datasets, paging, retrieve
+from streamdicom.web.client import HttpStore, fetch_datasets, fetch_events, paging, retrieve
 from tests.web.client.scripted import (
     DICOM_JSON,
     GZIP,
@@ -633,3 +634,56 @@ def test_redirect_with_credentials_is_not_followed() -> None:
     ):
         fetch_uids(server.url + METADATA)
     assert len(server.requests) == 1
+
+
+# --- events ----------------------------------------------------------------------------------------------------
+
+_ITEMS = {"00081199": {"vr": "SQ", "Value": [{"00080018": {"vr": "UI", "Value": ["9.9"]}}, {}]}}
+_REFERENCE = {"7FE00010": {"vr": "OW", "BulkDataURI": "bulk/1"}}
+
+
+def written(url: str, **options: Any) -> list[Any]:
+    """Write the events, by the engine if there is one; return the data sets of the file."""
+    target = BytesIO()
+    write_events(fetch_events(url, **options), target)
+    found: list[Any] = json.loads(target.getvalue())
+    return found
+
+
+@pytest.mark.parametrize("path", ["/studies/1/instances", METADATA])
+@pytest.mark.parametrize("at", range(0, 1400, 45))
+def test_events_do_not_depend_on_a_lost_connection(path: str, at: int) -> None:
+    datasets = [dict(sorted(dataset(uid, **_ITEMS, **_REFERENCE).items())) for uid in UIDS]
+
+    def script(request: Request) -> list[bytes]:
+        offset = int(request.query.get("offset", 0))
+        body = json.dumps(datasets[offset:]).encode()
+        is_lost = not server.requests[1:]
+        return response(body[:at] if is_lost else body, length=len(body))
+
+    with scripted(script) as server:
+        found = written(server.url + path)
+        reference = f"{server.url}{path.rpartition('/')[0]}/bulk/1"
+    assert found == [one | {"7FE00010": {"vr": "OW", "BulkDataURI": reference}} for one in datasets]
+
+
+def test_events_are_numbered_through_all_pages() -> None:
+    with scripted(lambda request: response(document(page(request)))) as server:
+        events = fetch_events(server.url + "/instances", page_size=3)
+        assert [value for kind, _, _, value in events if kind == 1] == list(range(7))
+
+
+def test_filtered_events_are_those_of_data_sets() -> None:
+    options = ReadOptions(where={"SOPInstanceUID": UIDS[3]}, include=["Modality"])
+    with scripted(lambda _: response(document())) as server:
+        assert written(server.url + METADATA, options=options) == [{"00080060": {"vr": "CS", "Value": ["CT"]}}]
+
+
+def test_a_lost_connection_within_a_long_data_set_is_an_error() -> None:
+    body = json.dumps([dataset("1.2", **{"7FE00010": {"vr": "OB", "InlineBinary": "AAAA" * 50_000}})]).encode()
+    options = ReadOptions(spool_threshold=64 * 1024)
+    with scripted(lambda _: response(body[:150_000], length=len(body))) as server, pytest.raises(TruncatedError):
+        written(server.url + METADATA, options=options)
+    assert len(server.requests) == 1
+    with scripted(lambda _: response(body)) as server:
+        assert written(server.url + METADATA, options=options) == json.loads(body)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import pytest
+from pydicom import Dataset
 
 from streamdicom import Deviation, ReadOptions, TruncatedError
 from streamdicom.errors import ResponseError, TruncatedResult
-from streamdicom.web.client.paging import Fetch, Retrieval, Search, search_uid_tag
+from streamdicom.web.client.paging import Fetch, Retrieval, Search, dataset_parser, search_uid_tag
 
 URL = "http://localhost/rs/studies"
 INSTANCE = 0x00080018
@@ -36,11 +37,15 @@ def document(numbers: Iterable[int]) -> bytes:
     return json.dumps(objects).encode()
 
 
-def search(query: str, options: ReadOptions) -> Fetch:
-    return Search(query, options, INSTANCE, 3)
+def search(query: str, options: ReadOptions) -> Fetch[Dataset]:
+    return Search(query, options, INSTANCE, 3, dataset_parser)
 
 
-def read_body(fetch: Fetch, data: bytes, size: int, **head: object) -> list[str]:
+def retrieval(query: str, options: ReadOptions) -> Fetch[Dataset]:
+    return Retrieval(query, options, dataset_parser)
+
+
+def read_body(fetch: Fetch[Dataset], data: bytes, size: int, **head: object) -> list[str]:
     assert fetch.start_response(Head(**head))  # type: ignore[arg-type]
     uids = []
     for start in range(0, len(data), size):
@@ -49,15 +54,15 @@ def read_body(fetch: Fetch, data: bytes, size: int, **head: object) -> list[str]
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 50, 10_000])
-@pytest.mark.parametrize("new", [search, Retrieval])
+@pytest.mark.parametrize("new", [search, retrieval])
 @pytest.mark.parametrize("at", range(0, 240, 20))
-def test_results_do_not_depend_on_cuts(new: Callable[[str, ReadOptions], Fetch], size: int, at: int) -> None:
+def test_results_do_not_depend_on_cuts(new: Callable[[str, ReadOptions], Fetch[Dataset]], size: int, at: int) -> None:
     reported: list[Deviation] = []
     fetch = new("", ReadOptions(on_deviation=reported.append))
     data = document(range(3))
     uids = read_body(fetch, data[:at], size)
     assert fetch.connection_lost() is not None
-    rest = data if new is Retrieval else document(range(len(uids), 3))
+    rest = data if new is retrieval else document(range(len(uids), 3))
     uids += read_body(fetch, rest, size)
     fetch.end_response()
     assert uids == ["1.0", "1.1", "1.2"]
@@ -66,7 +71,7 @@ def test_results_do_not_depend_on_cuts(new: Callable[[str, ReadOptions], Fetch],
 
 
 def test_pauses_grow_and_end() -> None:
-    fetch = Retrieval("", ReadOptions())
+    fetch = retrieval("", ReadOptions())
     assert fetch.connection_lost() is None
     fetch.start_response(Head())
     assert [fetch.connection_lost() for _ in range(5)] == [0.5, 1.0, 2.0, 4.0, None]
@@ -84,7 +89,7 @@ def test_complete_page_resets_the_retries() -> None:
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_gateway_error_is_retried_only_after_a_response(status: int) -> None:
-    fetch = Retrieval("", ReadOptions())
+    fetch = retrieval("", ReadOptions())
     with pytest.raises(ResponseError):
         fetch.start_response(Head(status))
     fetch.start_response(Head())
@@ -95,11 +100,11 @@ def test_gateway_error_is_retried_only_after_a_response(status: int) -> None:
 def test_header_field_with_several_warnings() -> None:
     fuzzy = "299 localhost: The fuzzymatching parameter is not supported, nor will it be"
     for warning in (f"{fuzzy}, 299 localhost: There are 2 additional results", f"110 - stale, {fuzzy} ,  299 - more"):
-        fetch = Retrieval("", ReadOptions())
+        fetch = retrieval("", ReadOptions())
         read_body(fetch, b"[]", 9, warnings=[warning])
         with pytest.raises(TruncatedResult):
             fetch.end_response()
-    fetch = Retrieval("", ReadOptions())
+    fetch = retrieval("", ReadOptions())
     read_body(fetch, b"[]", 9, warnings=[f"110 - stale, {fuzzy}"])
     fetch.end_response()
     assert fetch.is_done
