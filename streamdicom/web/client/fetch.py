@@ -103,9 +103,9 @@ def fetch_events(
     page_size: int = 1000,
     origins: Iterable[str] = (),
 ) -> EventStream:
-    """Iterate over the events of data sets from a DICOMweb server, for ``write_events`` and filters.
+    """Iterate over the events of data sets from a DICOMweb server.
 
-    It takes less time than ``fetch_datasets``. The events of a data set are delivered when it is complete, or when
+    They are for filters and ``write_events``. It takes less time than ``fetch_datasets``. The events of a data set are delivered when it is complete, or when
     ``ReadOptions.spool_threshold`` bytes of it are received; it is an error if the connection is lost after that.
 
     Args:

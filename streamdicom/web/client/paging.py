@@ -325,7 +325,10 @@ class Fetch(SelfEncoding, ABC, Generic[_T]):
         self._idle_seconds = 0.0
 
     def encode_in(self, form: object) -> None:
-        """Let the engine write as much as it can, if no filter needs the elements; see ``EventParser.encode_in``."""
+        """Let the engine write as much as it can; see ``EventParser.encode_in``.
+
+        Filters need all events, so nothing changes then.
+        """
         if selection(self._options.include, self._options.exclude).is_whole and not self._options.where:
             self._form = form
 
@@ -353,7 +356,7 @@ class Fetch(SelfEncoding, ABC, Generic[_T]):
         return True
 
     def feed(self, data: bytes, seconds: float = 0.0) -> list[_T]:
-        """Parse the next bytes of the body; return the data sets, or events, that they complete.
+        """Parse the next bytes of the body; return the results that they complete.
 
         Args:
             data: Any number of bytes.

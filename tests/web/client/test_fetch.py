@@ -643,7 +643,7 @@ _REFERENCE = {"7FE00010": {"vr": "OW", "BulkDataURI": "bulk/1"}}
 
 
 def written(url: str, **options: Any) -> list[Any]:
-    """Write the events, by the engine if there is one; return the data sets of the file."""
+    """Write the events, by the engine if there is one; return the data sets."""
     target = BytesIO()
     write_events(fetch_events(url, **options), target)
     found: list[Any] = json.loads(target.getvalue())
