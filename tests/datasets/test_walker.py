@@ -417,6 +417,28 @@ def test_raw_elements_stay_raw() -> None:
     assert isinstance(dataset.get_item("PatientID"), RawDataElement)
 
 
+@pytest.mark.parametrize("little_endian", [True, False])
+def test_engine_reads_a_sequence_with_a_character_set_from_its_bytes(little_endian: bool) -> None:
+    item, dataset = Dataset(), Dataset()
+    item.SpecificCharacterSet, item.PatientID, item.Rows = "ISO_IR 100", "1", 2
+    dataset.ReferencedStudySequence = [item, item]
+    dcmwrite(buffer := io.BytesIO(), dataset, implicit_vr=False, little_endian=little_endian)
+    buffer.seek(0)
+    read = dcmread(buffer, force=True)
+    read_item = {"00080005": _cs("ISO_IR 100"), "00100020": {"vr": "LO", "Value": ["1"]}, "00280010": _us(2)}
+    assert _written(read)["00081110"]["Value"] == [read_item, read_item]
+    is_raw = isinstance(read.get_item("ReferencedStudySequence"), RawDataElement)
+    assert is_raw is (_native.functions is not None)  # plain Python lets pydicom read it
+
+
+def _cs(text: str) -> dict[str, Any]:
+    return {"vr": "CS", "Value": [text]}
+
+
+def _us(number: int) -> dict[str, Any]:
+    return {"vr": "US", "Value": [number]}
+
+
 @pytest.mark.parametrize("decimal", [False, True])
 @pytest.mark.parametrize(
     ("vr", "text"),

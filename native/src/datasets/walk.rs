@@ -170,7 +170,12 @@ impl<'py> Walk<'_, '_, 'py> {
 fn character_set(data: &[u8], pos: usize, encoding: Encoding) -> Option<(&[u8], usize)> {
     let head: &[u8; 8] = data.get(pos..pos + 8)?.try_into().ok()?;
     let length = match (head, encoding.is_implicit) {
-        ([8, 0, 5, 0, b'C', b'S', length, 0], false) | ([8, 0, 5, 0, length, 0, 0, 0], true) => usize::from(*length),
+        ([8, 0, 5, 0, b'C', b'S', length, 0], false) | ([8, 0, 5, 0, length, 0, 0, 0], true)
+            if encoding.is_little_endian =>
+        {
+            usize::from(*length)
+        }
+        ([0, 8, 0, 5, b'C', b'S', 0, length], false) if !encoding.is_little_endian => usize::from(*length),
         _ => return None,
     };
     let end = pos + 8 + length;
@@ -179,7 +184,7 @@ fn character_set(data: &[u8], pos: usize, encoding: Encoding) -> Option<(&[u8], 
     let number = value.strip_prefix(b"ISO_IR ")?;
     let is_known = [&b"100"[..], b"192", b"101", b"109", b"110", b"126", b"127", b"138", b"144", b"148", b"166", b"13"]
         .contains(&number);
-    if is_known && encoding.is_little_endian { Some((value, end)) } else { None }
+    if is_known { Some((value, end)) } else { None }
 }
 
 /// Return the VR of an element in implicit VR, if it depends on the tag only.
