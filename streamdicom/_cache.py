@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from streamdicom._typing import TypeVar
 
 MAX_KNOWN_TAGS = 16 * 1024
 """Entries of a cache with one entry for each tag. An archive uses some thousands; the bound is for hostile input."""

@@ -7,14 +7,14 @@ added entries.
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cache, lru_cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
-from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any
 
 _PUBLIC, _PRIVATE = "_dicom_dict", "_private_dict"
 _NAMES = {_PUBLIC: ("DicomDictionary", "RepeatersDictionary"), _PRIVATE: ("private_dictionaries",)}
@@ -101,8 +101,9 @@ def _own_module(name: str = _PUBLIC) -> ModuleType:
     """Load a module of literals; import pydicom if its files are arranged otherwise."""
     package = find_spec("pydicom")
     for folder in (package and package.submodule_search_locations) or ():
-        spec = spec_from_file_location(f"streamdicom.{name}", Path(folder, f"{name}.py"))
-        if spec is not None and spec.loader is not None and Path(folder, f"{name}.py").is_file():
+        path = os.path.join(folder, f"{name}.py")
+        spec = spec_from_file_location(f"streamdicom.{name}", path)
+        if spec is not None and spec.loader is not None and os.path.isfile(path):
             module = module_from_spec(spec)
             spec.loader.exec_module(module)
             if all(hasattr(module, found) for found in _NAMES[name]):

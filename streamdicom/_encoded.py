@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any
 from streamdicom.events import END_SEQUENCE, START_SEQUENCE, Event
 
 ENCODED = 32

@@ -32,14 +32,14 @@ else:
 
 
 def late_names(
-    package: str, homes: Mapping[str, str], names: Mapping[str, object]
+    package: str, homes: Mapping[str, str], names: dict[str, Any]
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """Return ``__getattr__`` and ``__dir__`` of a package.
 
     Args:
         package: Its name.
         homes: The module in the package that has each late name.
-        names: The other names, its ``globals()``.
+        names: The names of the package, its ``globals()``, to which late names are added.
 
     >>> get, names = late_names("streamdicom.jsontext", {"scan": "boundaries"}, {})
     >>> get("scan").__name__, names()
@@ -51,6 +51,7 @@ def late_names(
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         from importlib import import_module
 
-        return getattr(import_module(f"{package}.{homes[name]}"), name)
+        names[name] = value = getattr(import_module(f"{package}.{homes[name]}"), name)
+        return value
 
     return get, lambda: sorted({*names, *homes})

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from streamdicom._typing import Any, ClassVar, Generic, Protocol, TypeVar
 from streamdicom.errors import InputError, OutputError, StreamDicomError, aborted
 
 PIECE_SIZE = 16 * 1024

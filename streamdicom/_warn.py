@@ -7,7 +7,8 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+
+from streamdicom._typing import Protocol
 
 
 class Warner(Protocol):
@@ -17,7 +18,7 @@ class Warner(Protocol):
         """Warn, with the meaning of the code if there is no other text."""
 
 
-_PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - pathlib takes long to import
+_PACKAGE = os.path.dirname(__file__) + os.sep
 _MAX_CAUGHT = 20
 
 

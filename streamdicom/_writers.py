@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain
-from typing import TYPE_CHECKING
 
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.codec import DatasetEncoder, EventEncoder, file_options, written_events
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event

@@ -11,9 +11,9 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaita
 from contextlib import aclosing
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
 
 from streamdicom._push import PIECE_SIZE, drained, finished
+from streamdicom._typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
 from streamdicom.codec import SOURCE_LOST, DatasetEncoder, dataset_parser, reading_pipeline, truncated_by
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event

@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 from streamdicom._push import PIECE_SIZE, drained, finished
+from streamdicom._typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 from streamdicom._writers import check_no_indent, new_writer, write_blocks, write_file, write_rest
 from streamdicom.codec import (
     SOURCE_LOST,

@@ -10,14 +10,13 @@ values.
 from __future__ import annotations
 
 import os
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from streamdicom._encoded import ENCODED
 from streamdicom._push import PushParser, StickyError, finished
 from streamdicom._records import replace
+from streamdicom._typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.converters import converters_in_force
 from streamdicom.errors import Location, OutputError, StreamDicomError, TruncatedError
@@ -334,12 +333,14 @@ class _FileBlocks:
     """A DICOM file, which waits in a temporary file until it is complete."""
 
     def __init__(self, indent: int | str | None, options: WriteOptions) -> None:
+        from weakref import finalize  # which takes long to import
+
         from streamdicom.formats.part10 import Part10Writer
 
         if indent is not None:
             raise ValueError("a DICOM file has no indent; leave it out")
         self._file = temporary()
-        weakref.finalize(self, self._file.close)
+        finalize(self, self._file.close)
         self._writer = Part10Writer(self._file, temporary, options=options)
         self._is_taken = False
 

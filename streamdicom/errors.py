@@ -28,10 +28,10 @@ they are known. Messages never quote values of the document, which may be a heal
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, TypeVar
 
 from streamdicom._late import late_pattern
 from streamdicom._records import record, replace
+from streamdicom._typing import Any, TypeVar
 
 
 @record(frozen=True, slots=True)

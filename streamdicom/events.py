@@ -41,9 +41,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import chain
-from typing import Any, TypeAlias
 
 from streamdicom._html import table
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.errors import keyword_of
 
 

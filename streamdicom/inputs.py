@@ -16,11 +16,10 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import IntEnum
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import IO, TypeAlias, cast
 
 from streamdicom._late import late_pattern
 from streamdicom._records import NamedTuple
+from streamdicom._typing import IO, TypeAlias, cast
 from streamdicom.dicom import tag_for_keyword_key
 from streamdicom.errors import InputError
 from streamdicom.formats import DICOM, EMPTY, JSON, UNKNOWN_MESSAGE, XML, detect, form_of_name
@@ -89,12 +88,12 @@ class Input(NamedTuple):
     is_named: bool = False
 
 
-def file_id(path: str | Path) -> FileId | None:
+def file_id(path: str | os.PathLike[str]) -> FileId | None:
     """Return the identity of a file, or None if it does not exist."""
     if is_url(path):
         return full_url(cast(str, path))
     with suppress(OSError):
-        return _id(Path(path).stat())
+        return _id(os.stat(path))
     return None
 
 
@@ -104,6 +103,7 @@ def check_place(name: str, place: object) -> None:
     Raises:
         ValueError: It is not; the message names the argument.
 
+    >>> from pathlib import Path
     >>> check_place("bulk_dir", Path("s3://bucket/bulk"))
     Traceback (most recent call last):
         ...
@@ -124,6 +124,7 @@ def places(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
         TypeError: A source is neither a path nor text.
         ValueError: A URL is given as a path.
 
+    >>> from pathlib import Path
     >>> places([Path("a"), "memory://b"])
     ['a', 'memory://b']
     """
@@ -247,7 +248,7 @@ def walk(sources: Iterable[str], excluded: Collection[FileId] = ()) -> Iterator[
         if _MAGIC.search(source) and not os.path.lexists(source):
             yield from _matches(source, seen)
         else:
-            yield from _source(source, Path(source).stat(), seen, is_named=True)
+            yield from _source(source, os.stat(source), seen, is_named=True)
 
 
 def _remote(url: str, seen: set[FileId]) -> Iterator[_Found]:
@@ -285,6 +286,8 @@ def glob_sorted(pattern: str) -> Iterator[str]:
     As for ``glob.glob``, ``**`` stands for any number of folders, and names that start with a dot must be matched
     explicitly. After ``**``, only files match. Unlike ``glob.glob``, this function holds one folder at a time.
     """
+    from pathlib import Path  # which takes long to import
+
     path = Path(pattern)
     parts = [part for part in path.parts if part != path.anchor]
     while parts[-1:] == ["**"]:  # searching the folder has the same result
@@ -297,7 +300,7 @@ def glob_sorted(pattern: str) -> Iterator[str]:
             stack.pop()
         elif rest:
             stack.append(_glob_step(base, rest))
-        elif os.path.lexists(base) and not (files_only and os.path.isdir(base)):  # noqa: PTH112 - str is faster
+        elif os.path.lexists(base) and not (files_only and os.path.isdir(base)):
             yield base
 
 
@@ -305,16 +308,16 @@ def _glob_step(base: str, parts: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield the paths that match the first part, each with the remaining parts."""
     part, rest = parts[0], parts[1:]
     if not _MAGIC.search(part):
-        yield os.path.join(base, part), rest  # noqa: PTH118 - as above
+        yield os.path.join(base, part), rest
         return
     if part == "**":
         yield base, rest
     paths = _paths(base or os.curdir)
     for path in paths if isinstance(paths, list) else ():
-        name = os.path.basename(path)  # noqa: PTH119 - as above
+        name = os.path.basename(path)
         path = path if base else name
         if part == "**":
-            if not name.startswith(".") and os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+            if not name.startswith(".") and os.path.isdir(path) and not os.path.islink(path):
                 yield path, parts
         elif fnmatchcase(name, part) and (part.startswith(".") or not name.startswith(".")):
             yield path, rest
@@ -332,7 +335,7 @@ def _folder(source: str, seen: set[FileId], top: str | None = None) -> Iterator[
             yield path, status, False
         elif _id(status) in seen:
             continue
-        elif top and os.path.islink(path) and path != source and not is_within(path, top):  # noqa: PTH114 - as below
+        elif top and os.path.islink(path) and path != source and not is_within(path, top):
             yield path, "a link that leads out of the folder", False
         elif stat.S_ISREG(status.st_mode):
             yield path, status, False
@@ -352,14 +355,14 @@ def _id(status: os.stat_result) -> FileId:
 def _paths(folder: str) -> list[str] | str:
     """Return the sorted paths in a folder, or the reason it cannot be read."""
     try:
-        return [os.path.join(folder, name) for name in sorted(os.listdir(folder))]  # noqa: PTH118, PTH208 - a million
+        return [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
     except OSError as error:
         return error.strerror or type(error).__name__
 
 
 def _status(path: str) -> os.stat_result | str:
     try:
-        return os.stat(path)  # noqa: PTH116 - as above
+        return os.stat(path)
     except OSError as error:
         return error.strerror or type(error).__name__
 
@@ -417,7 +420,7 @@ def open_input(path: str) -> IO[bytes]:
     """Open a file or a URL without a buffer."""
     if is_url(path):
         return open_place(path)
-    return cast(IO[bytes], open(path, "rb", buffering=0))  # noqa: PTH123 - str is faster
+    return cast(IO[bytes], open(path, "rb", buffering=0))
 
 
 def pieces(file: IO[bytes]) -> Iterator[bytes]:

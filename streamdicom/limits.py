@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from streamdicom._records import record
+from streamdicom._typing import Any
 
 
 @record(frozen=True, slots=True)

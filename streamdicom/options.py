@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 from streamdicom._records import field, record
+from streamdicom._typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.converters import Converters
 from streamdicom.deviations import DEVIATIONS, Deviation

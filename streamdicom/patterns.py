@@ -26,12 +26,12 @@ import struct
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias
 
 from streamdicom._cache import BoundedCache
 from streamdicom._dictionary import tag_of_keyword
 from streamdicom._late import late_pattern
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.dicom import FILE_META_GROUP, MAX_TAG, VRS, Form, definition_of, join_name
 from streamdicom.events import Value
 from streamdicom.limits import Limits

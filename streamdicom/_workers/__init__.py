@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from typing import TypeVar
+
+from streamdicom._typing import TypeVar
 
 __all__ = ["in_order"]
 

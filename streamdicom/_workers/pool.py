@@ -19,8 +19,8 @@ from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
 
+from streamdicom._typing import Any, Generic, Self, TypeVar
 from streamdicom.errors import StreamDicomError
 
 _MAX_TASKS_AHEAD = 8  # per worker, in the queue: running, or done and waiting for their turn

@@ -1,8 +1,7 @@
 """Whole archives: iteration over many files, export to one stream, and import."""
 
-from typing import TYPE_CHECKING
-
 from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from streamdicom.archive.exporting import export_archive

@@ -95,7 +95,7 @@ class Destination:
 
     def _free_path(self, path: str, partial: Path) -> str:
         """Return the path with the first number that is not taken."""
-        stem, suffix = os.path.splitext(path)  # noqa: PTH122 - the path stays a str
+        stem, suffix = os.path.splitext(path)
         if suffix[1:].isdigit():  # the last component of a UID
             stem, suffix = path, ""
         row = self._seen.execute("SELECT number FROM numbers WHERE path = ?", (path,)).fetchone()

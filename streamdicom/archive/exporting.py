@@ -30,16 +30,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from functools import partial
 from itertools import chain, islice, zip_longest
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
 
 from streamdicom._records import record, replace
+from streamdicom._typing import TYPE_CHECKING, Any, cast
 from streamdicom._workers import in_order
 from streamdicom.archive.manifest import ManifestWriter, Since, digest_of
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.archive.sink import Sink, open_sink
 from streamdicom.archive.tasks import SEPARATOR, InputFacts, Rendering, Result, Task, render
-from streamdicom.bulkdata import DirectoryStore
 from streamdicom.errors import InputError, ResumeError
 from streamdicom.formats import JSON, NDJSON, form_of_name
 from streamdicom.inputs import (
@@ -331,6 +329,8 @@ class _Export:
         tasks = chain(unfinished, _tasks(inputs))
         rendering = replace(self._rendering, folder=sink.spool_folder)
         if rendering.bulk_dir is not None:
+            from streamdicom.bulkdata import DirectoryStore  # which takes long to import
+
             store = rendering.store(rendering.bulk_dir)
             if isinstance(store, DirectoryStore):
                 store.remove_leftovers()
@@ -485,9 +485,9 @@ def _check_inputs(found: tuple[Input, ...], expected: list[list[Any]]) -> None:
 def _move(path: str, sink: Sink) -> int:
     """Move the text in a file to the output; return its size."""
     size = 0
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as elsewhere
+    with open(path, "rb", buffering=0) as file:
         while block := file.read(_COPY_SIZE):
             sink.write(block)
             size += len(block)
-    Path(path).unlink()
+    os.unlink(path)
     return size

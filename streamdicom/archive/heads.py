@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import Any
 
 from streamdicom import _native
+from streamdicom._typing import Any
 from streamdicom.converters import converters_in_force
 from streamdicom.dicom import definition_of
 from streamdicom.events import Event

@@ -8,14 +8,14 @@ from contextlib import suppress
 from functools import cached_property
 from io import BufferedRandom
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from streamdicom._records import NamedTuple, record, replace
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom._warn import caught_warnings
 from streamdicom.api import write_events
 from streamdicom.archive.layout import with_values
 from streamdicom.archive.work_folder import partial_name
-from streamdicom.bulkdata import BulkDataInfo, BulkDataStore, DirectoryStore, FsspecStore
+from streamdicom.bulkdata import BulkDataInfo, BulkDataStore
 from streamdicom.codec import file_options, output_form
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import BulkDataError, InputError, StreamDicomError
@@ -146,6 +146,8 @@ class FileWriter:
     def _store(self) -> BulkDataStore:
         if self.bulk_root is None:
             return NoStore()
+        from streamdicom.bulkdata import DirectoryStore, FsspecStore  # which most runs do not need
+
         kind = FsspecStore if is_url(self.bulk_root) else DirectoryStore
         return kind(self.bulk_root, uri_prefix=self.bulk_uri_prefix)
 

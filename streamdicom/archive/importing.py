@@ -38,9 +38,9 @@ from functools import partial
 from io import BytesIO
 from itertools import islice, starmap
 from pathlib import Path
-from typing import Any, TypeGuard, cast
 
 from streamdicom._records import replace
+from streamdicom._typing import Any, TypeGuard, cast
 from streamdicom._warn import warn
 from streamdicom._workers import in_order
 from streamdicom.api import expanded_events

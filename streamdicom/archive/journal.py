@@ -13,9 +13,8 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, TypeAlias
 
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.errors import ResumeError
 from streamdicom.io import NamedFile
 
@@ -40,7 +39,7 @@ class Journal:
         OSError: The file cannot be created.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
         self._file = self._open()
         self._end = 0  # offset after the last valid entry
@@ -62,7 +61,7 @@ class Journal:
         if not flock(descriptor, unknown=True):
             raise ResumeError(f"{self._path} is in use: another run is writing the same output")
         with suppress(FileNotFoundError):
-            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+            return os.path.samestat(os.fstat(descriptor), os.stat(self._path))
         return False
 
     def entries(self) -> Iterator[Entry]:
@@ -100,7 +99,8 @@ class Journal:
 
     def remove(self) -> None:
         """Remove the journal of a finished run."""
-        self._path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(self._path)
         self.close()
 
     def close(self) -> None:

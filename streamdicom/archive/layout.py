@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from streamdicom._dictionary import tag_of_keyword
 from streamdicom._encoded import ENCODED, path_of
 from streamdicom._late import late_pattern
+from streamdicom._typing import Any
 from streamdicom.dicom import (
     SERIES_INSTANCE_UID,
     SOP_INSTANCE_UID,

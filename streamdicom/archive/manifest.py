@@ -14,11 +14,10 @@ set.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.errors import InputError
 from streamdicom.inputs import Input
 from streamdicom.io import Output, Place, absolute, open_place, temporary
@@ -64,6 +63,8 @@ class ManifestWriter:
 
     def add(self, line: dict[str, Any]) -> None:
         """Add a line."""
+        import json  # which takes long to import
+
         self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
     def write(self, place: Place) -> None:
@@ -86,6 +87,8 @@ def read_manifest(place: Place) -> Iterator[dict[str, Any]]:
         InputError: The file is not a manifest, or not complete.
         OSError: It cannot be read.
     """
+    import json
+
     line: dict[str, Any] = {}
     number = 0
     with open_place(place) as file:

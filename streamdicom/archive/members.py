@@ -7,9 +7,9 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import IO, TYPE_CHECKING, cast
 
 from streamdicom._records import NamedTuple
+from streamdicom._typing import IO, TYPE_CHECKING, cast
 from streamdicom.errors import DicomFileError, InputError, TruncatedError
 from streamdicom.formats import STREAM_FREE_SIZE, expand, form_of_name
 from streamdicom.inputs import CONTAINERS, HEAD_SIZE, Input, Kind, damage_errors, pieces, reading, recognize
@@ -151,7 +151,7 @@ def _head(data: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 
 def _without_compression_suffix(name: str) -> str:
-    return name if form_of_name(name).compression is None else os.path.splitext(name)[0]  # noqa: PTH122 - a str
+    return name if form_of_name(name).compression is None else os.path.splitext(name)[0]
 
 
 def _bounded(data: Iterator[bytes], expansion: Expansion) -> Iterator[bytes]:

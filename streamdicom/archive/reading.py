@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from streamdicom._push import PIECE_SIZE
 from streamdicom._records import replace
+from streamdicom._typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from streamdicom.api import batches
 from streamdicom.archive.heads import Heads
 from streamdicom.archive.members import member_name, members
@@ -16,7 +16,6 @@ from streamdicom.codec import dataset_parser, reading_pipeline
 from streamdicom.converters import converters_in_force
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event
-from streamdicom.index import DatasetOffsets
 from streamdicom.inputs import CONTAINERS, Input, Kind, find, open_input, pieces, places, recognized, walk
 from streamdicom.io import Expansion
 from streamdicom.limits import Limits
@@ -24,6 +23,8 @@ from streamdicom.options import ReadOptions, options_or_default
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+
+    from streamdicom.index import DatasetOffsets
 
 _T = TypeVar("_T")
 _Reader: TypeAlias = Callable[[str, Iterable[bytes], Expansion], Iterator[_T]]

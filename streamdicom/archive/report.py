@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 from streamdicom._records import field, record
+from streamdicom._typing import TYPE_CHECKING, Any, TypeAlias
 from streamdicom._warn import warn
 
 if TYPE_CHECKING:

@@ -12,10 +12,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
 
+from streamdicom._typing import Any, Self, cast
 from streamdicom.archive.journal import Entry, Journal, check_request
 from streamdicom.archive.spools import SpoolFolder, remove_folder
 from streamdicom.errors import ResumeError
@@ -113,19 +112,22 @@ class _FileSink(Sink):
     """A path, which gets its name when the output is complete."""
 
     def __init__(self, name: str | os.PathLike[str], resume: bool) -> None:
-        path = Path(os.path.realpath(name))  # a link stays a link
-        if not path.parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-        stem = hidden(path.name)
+        path = os.path.realpath(name)  # a link stays a link
+        parent, own = os.path.split(path)
+        if not os.path.isdir(parent):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        stem = os.path.join(parent, hidden(own))
         self._name = name
         self._path = path
-        self._partial = path.with_name(f"{stem}.partial")
-        journal = path.with_name(f"{stem}.journal")
+        self._partial = f"{stem}.partial"
+        journal = f"{stem}.journal"
         self._journal = Journal(journal)
         self._entries = self._journal.entries()
         self._first = next(self._entries, {})
         # A kill may have left nothing undone but the removal of the journal.
-        self._is_named = bool(self._first) and not self._partial.exists() and path.exists() and self._was_completed()
+        self._is_named = (
+            bool(self._first) and not os.path.exists(self._partial) and os.path.exists(path) and self._was_completed()
+        )
         if not resume:
             self._check_not_stopped(journal)
         self._file = None if self._is_named else self._open(keep=bool(self._first))
@@ -134,13 +136,13 @@ class _FileSink(Sink):
         self._has_entries = bool(self._first)  # the journal is worth keeping if this run stops
         self._pending: list[Entry] = []
         self._last_checkpoint = time.monotonic()
-        folder = path.with_name(f"{stem}.spool")
+        folder = f"{stem}.spool"
         remove_folder(folder)
-        folder.mkdir(exist_ok=True)
-        self.spool_folder = str(folder)
+        os.makedirs(folder, exist_ok=True)
+        self.spool_folder = folder
         self.excluded = {found for found in map(file_id, (path, self._partial, journal, folder)) if found}
 
-    def _check_not_stopped(self, journal: Path) -> None:
+    def _check_not_stopped(self, journal: str) -> None:
         """Check that no stopped run would be lost, and prepare for a new run."""
         if self._first and not self._is_named:
             self._journal.close()
@@ -181,7 +183,7 @@ class _FileSink(Sink):
     def _open(self, *, keep: bool) -> NamedFile:
         mode = 0o666  # less the umask
         with suppress(FileNotFoundError):
-            mode = stat.S_IMODE(self._path.stat().st_mode)
+            mode = stat.S_IMODE(os.stat(self._path).st_mode)
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | (0 if keep else os.O_TRUNC)
         return NamedFile(os.open(self._partial, flags, mode), "r+b", self._name)
 
@@ -225,7 +227,7 @@ class _FileSink(Sink):
                 self._journal.append({"complete": self._end})
                 self._file.close()
                 self._file = None
-                self._partial.replace(self._path)
+                os.replace(self._partial, self._path)
         self._journal.remove()
 
     def close(self) -> None:
@@ -235,6 +237,7 @@ class _FileSink(Sink):
             with suppress(OSError):
                 self._file.close()
             if not self._has_entries:
-                self._partial.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    os.unlink(self._partial)
                 self._journal.remove()
         self._journal.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from pathlib import Path
 
 from streamdicom.archive.journal import flock
 
@@ -32,10 +31,10 @@ class SpoolFolder:
 
         remove_leftovers()
         self.path = mkdtemp(prefix=_PREFIX)
-        new = Path(self.path, "new")
+        new = os.path.join(self.path, "new")
         self._descriptor = os.open(new, os.O_RDWR | os.O_CREAT, 0o600)
         flock(self._descriptor)
-        new.rename(Path(self.path, _LOCK))  # nobody sees it without its lock
+        os.rename(new, os.path.join(self.path, _LOCK))  # nobody sees it without its lock
 
     def close(self) -> None:
         """Remove the folder."""
@@ -43,10 +42,10 @@ class SpoolFolder:
         remove_folder(self.path)
 
 
-def remove_folder(path: str | Path) -> None:
+def remove_folder(path: str) -> None:
     """Remove a folder with its content, as far as that is possible."""
     try:
-        os.rmdir(path)  # noqa: PTH106 - most are empty, and shutil takes long to import
+        os.rmdir(path)
     except FileNotFoundError:
         return
     except OSError:
@@ -57,17 +56,19 @@ def remove_folder(path: str | Path) -> None:
 
 def remove_leftovers() -> None:
     """Remove the folders of this user's runs that were killed."""
-    from tempfile import gettempdir  # which takes long to import
+    # Both take long to import.
+    from glob import escape, glob
+    from tempfile import gettempdir
 
-    for folder in Path(gettempdir()).glob(f"{_PREFIX}*"):
+    for folder in glob(os.path.join(escape(gettempdir()), f"{_PREFIX}*")):
         with suppress(OSError):
-            status = folder.lstat()
+            status = os.lstat(folder)
             if stat.S_ISDIR(status.st_mode) and (not hasattr(os, "getuid") or status.st_uid == os.getuid()):
                 _remove(folder)
 
 
-def _remove(folder: Path) -> None:
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+def _remove(folder: str) -> None:
+    descriptor = os.open(os.path.join(folder, _LOCK), os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
         if flock(descriptor):
             remove_folder(folder)

@@ -6,26 +6,25 @@ Compressed text consists of complete gzip members or zstd frames, so that result
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedRandom, BytesIO
 from itertools import chain, pairwise
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from streamdicom._records import NamedTuple, field, is_record, record, replace
+from streamdicom._typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 from streamdicom._warn import caught_warnings
 from streamdicom.api import expanded_events, write_events
 from streamdicom.archive.members import Member, member_name, members
 from streamdicom.archive.reading import complete_files
-from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore, FsspecStore
+from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy
 from streamdicom.codec import output_form
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event, to_end
 from streamdicom.filters import needed_file_meta, sort_elements
-from streamdicom.index import hash_of
 from streamdicom.inputs import CONTAINERS, Input, Kind, open_input, pieces
 from streamdicom.io import Expansion, MemberPlace, NamedFile, is_url, new_compressor, read_range
 from streamdicom.limits import Limits
@@ -34,6 +33,7 @@ from streamdicom.options import ReadOptions, WriteOptions
 if TYPE_CHECKING:
     from _hashlib import HASH
 
+    from streamdicom.bulkdata import DirectoryStore, FsspecStore
     from streamdicom.deidentification import DeidentificationReport
 
 SEPARATOR = b",\n"  # between the data sets of an array
@@ -82,8 +82,11 @@ class Rendering:
     def store(self, bulk_dir: str) -> DirectoryStore | FsspecStore:
         """Return the store of large values; runs for the same output are the same owner."""
         if is_url(bulk_dir):
+            from streamdicom.bulkdata import FsspecStore
+
             return FsspecStore(bulk_dir, uri_prefix=self.bulk_uri_prefix)
-        from hashlib import blake2b  # which takes long to import
+        from streamdicom._digests import blake2b
+        from streamdicom.bulkdata import DirectoryStore
 
         owner = blake2b(str(self.folder).encode(errors="surrogateescape"), digest_size=8).hexdigest()
         return DirectoryStore(bulk_dir, uri_prefix=self.bulk_uri_prefix, owner=f"{owner}-")
@@ -399,6 +402,8 @@ class _Batch:
         """Note the place of the data set at the end of a text."""
         end = file.tell()
         self._places.starts.append(start if self._compressor is None else self._size + start)
+        from streamdicom.index import hash_of  # which needs the parser of JSON
+
         self._places.hashes.append(hash_of(file, start, end))
         file.seek(end)
 
@@ -442,7 +447,7 @@ class _Spool:
 
             descriptor, self._path = mkstemp(dir=self._folder)
             text = self._file
-            self._file = BufferedRandom(NamedFile(descriptor, "r+", Path(self._path).parent))
+            self._file = BufferedRandom(NamedFile(descriptor, "r+", os.path.dirname(self._path)))
             self._file.write(cast(BytesIO, text).getvalue())
         return self._file.write(data)
 
@@ -472,7 +477,8 @@ class _Spool:
         if self._path:
             with suppress(OSError):  # such as a full disk, which was reported by the first failure
                 self._file.close()
-            Path(self._path).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(self._path)
 
 
 def _new_report() -> DeidentificationReport:

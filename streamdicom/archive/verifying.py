@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING
 
+from streamdicom._late import late_pattern
 from streamdicom._records import field, record
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.archive.manifest import digest_of, read_manifest
 from streamdicom.archive.reading import iter_named_events
-from streamdicom.bulkdata import BulkDataStore, DirectoryStore, FsspecStore
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import BulkDataError, IndexMismatchError, InputError
 from streamdicom.events import BULK_DATA, ELEMENT, END_DATASET, END_SEQUENCE, START_DATASET, START_SEQUENCE
@@ -20,8 +19,10 @@ from streamdicom.io import Place, absolute, is_url
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
+    from streamdicom.bulkdata import BulkDataStore
+
 _MAX_PROBLEMS = 1000  # that are kept
-_DIGEST = re.compile("[0-9a-f]{64}")  # the name of an entry by its content
+_DIGEST = late_pattern("[0-9a-f]{64}")  # the name of an entry by its content
 
 
 @record(slots=True)
@@ -153,6 +154,8 @@ class _Values:
         self._seen: Connection | None = None
         if bulk_dir is not None:
             from sqlite3 import connect  # which takes long to import
+
+            from streamdicom.bulkdata import DirectoryStore, FsspecStore
 
             kind = FsspecStore if is_url(bulk_dir) else DirectoryStore
             self._store = kind(str(bulk_dir), uri_prefix=prefix)

@@ -4,9 +4,8 @@ A ``BulkDataPolicy`` decides which values are stored; a ``BulkDataStore``, such 
 ``FsspecStore``, keeps them.
 """
 
-from typing import TYPE_CHECKING
-
 from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.bulkdata.policy import BulkDataAction, BulkDataPolicy
 from streamdicom.bulkdata.store import BulkDataInfo, BulkDataStore
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from io import BufferedWriter
 from pathlib import Path
-from typing import Literal
 
+from streamdicom._typing import Literal
 from streamdicom.bulkdata.entries import (
     SEGMENT_SIZE,
     name_by_content,
@@ -82,7 +82,7 @@ class DirectoryStore:
     ) -> None:
         if naming not in ("sha256", "uid"):
             raise ValueError(f"naming must be 'sha256' or 'uid', not {naming!r}")
-        self._unresolved_root = Path(os.path.abspath(root))  # noqa: PTH100 - links are not followed
+        self._unresolved_root = Path(os.path.abspath(root))
         self._root = Path(os.path.realpath(root))
         self._prefix = uri_prefix
         self._naming = naming

@@ -6,9 +6,9 @@ URIs are part of documents, so they may be hostile: every entry must be inside t
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from streamdicom._late import late_pattern
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.bulkdata.store import BulkDataInfo
 from streamdicom.errors import BulkDataError
 

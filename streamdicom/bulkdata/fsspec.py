@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Any
 
+from streamdicom._typing import TYPE_CHECKING, Any
 from streamdicom.bulkdata.directory import DirectoryStore
 from streamdicom.bulkdata.entries import SEGMENT_SIZE, name_by_content, relative_path, sha256, split_path
 from streamdicom.bulkdata.store import BulkDataInfo

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
 
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Protocol
 
 
 class BulkDataInfo(NamedTuple):

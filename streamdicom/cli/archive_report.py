@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from streamdicom.archive import Progress, Report, versions
 from streamdicom.cli.arguments import Arguments
@@ -44,9 +42,11 @@ def resumable(is_resumable: bool = True) -> Iterator[None]:
 
 def finish(report: Report, arguments: Arguments, summary: str) -> int:
     """Write the report with versions and options, and print a summary."""
-    path: Path | None = arguments.report
+    path: str | None = arguments.report
     facts = {"versions": versions(), "options": {name: _plain(value) for name, value in vars(arguments).items()}}
     if path is not None:
+        import json  # which takes long to import
+
         with Output(path) as output:
             output.write(json.dumps(report.to_dict() | facts, indent=2).encode() + b"\n")
             output.commit()

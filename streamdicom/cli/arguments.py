@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
 
 from streamdicom._records import NamedTuple
+from streamdicom._typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 
 class InvalidArgument(Exception):
@@ -105,34 +105,32 @@ def _destination(flags: Sequence[str]) -> str:
 # --- types -----------------------------------------------------------------------------------------------------
 
 
-def path(text: str) -> Path:
+def path(text: str) -> str:
     """Return the path of a file or a folder.
 
     Raises:
         InvalidArgument: The text is empty, which would be taken for the current folder, or a URL, which would be
             taken for a folder named after its scheme.
 
-    >>> path("a/b.json").name
-    'b.json'
+    >>> path("a/b.json")
+    'a/b.json'
     """
-    from pathlib import Path  # not needed for --help
-
     if not text:
         raise InvalidArgument("expected a path, found an empty text")
     scheme, separator, _ = text.partition("://")
     if separator and scheme.isalnum():
         raise InvalidArgument(f"expected the path of a local file or folder, found a URL: {text!r}")
-    return Path(text)
+    return text
 
 
-def place(text: str) -> Path | str:
+def place(text: str) -> str:
     """Return a path, or a URL for fsspec as it is.
 
     Raises:
         InvalidArgument: The text is empty.
 
-    >>> place("s3://bucket/a.json"), place("a/b.json").name
-    ('s3://bucket/a.json', 'b.json')
+    >>> place("s3://bucket/a.json"), place("a/b.json")
+    ('s3://bucket/a.json', 'a/b.json')
     """
     scheme, separator, _ = text.partition("://")
     return text if separator and scheme.isalnum() else path(text)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from pathlib import Path
 
 from streamdicom._records import NamedTuple, replace
 from streamdicom.api import expanded_events, write_events
@@ -46,8 +46,8 @@ def run(arguments: Arguments) -> int:
 
 
 def convert_file(
-    source: Path,
-    target: Path,
+    source: str,
+    target: str,
     indent: int | str | None = None,
     *,
     to: FormatName | None = None,
@@ -83,8 +83,8 @@ def convert_file(
 class _Conversion(NamedTuple):
     """The arguments of ``convert_file``."""
 
-    source: Path
-    target: Path
+    source: str
+    target: str
     indent: int | str | None
     to: FormatName | None
     reading: ReadOptions
@@ -128,7 +128,7 @@ def _split_first(events: Iterable[Event]) -> tuple[Event | None, Iterator[Event]
     return None, iter(())
 
 
-def _format_by_name(target: Path, content: str) -> FormatName:
+def _format_by_name(target: str, content: str) -> FormatName:
     row = form_of_name(target).format
     if row is not None:
         return row.name
@@ -139,7 +139,7 @@ def _format_by_name(target: Path, content: str) -> FormatName:
     return JSON.name
 
 
-def _check_suffix(path: Path) -> None:
+def _check_suffix(path: str) -> None:
     """Check that the suffix of a name is known or missing.
 
     DICOM files often have no suffix, or a UID for a name.
@@ -147,15 +147,16 @@ def _check_suffix(path: Path) -> None:
     Raises:
         UsageError: The suffix is unknown.
 
-    >>> _check_suffix(Path("IM00001")), _check_suffix(Path("1.2.840.1"))
+    >>> _check_suffix("IM00001"), _check_suffix("1.2.840.1")
     (None, None)
     """
-    if path.suffix and form_of_name(path).format is None and not path.suffix[1:].isdigit() and not is_pipe(path):
+    suffix = os.path.splitext(path)[1]
+    if suffix and form_of_name(path).format is None and not suffix[1:].isdigit() and not is_pipe(path):
         suffixes = ", ".join(suffix for row in FORMATS.values() for suffix in row.suffixes)
         raise UsageError(f"{path}: expected one of the suffixes {suffixes}, also with .gz or .zst, or --to")
 
 
-def _is_array(content: str, head: bytes, source: Path) -> bool:
+def _is_array(content: str, head: bytes, source: str) -> bool:
     """Return whether the source can have several data sets."""
     if content == XML.name:  # which can be followed by another document
         return True

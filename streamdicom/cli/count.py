@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE
 from streamdicom.cli.inputs import event_batches, name_of, size_of
@@ -15,7 +13,7 @@ from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.events import START_DATASET
 from streamdicom.options import ReadOptions
 
-_ELEMENTS = [f"{SOP_INSTANCE_UID:08X}"]  # the others need not be read; a keyword would load the data dictionary
+_ELEMENTS = [SOP_INSTANCE_UID]  # the others need not be read
 
 
 def run(arguments: Arguments) -> int:
@@ -28,7 +26,7 @@ def run(arguments: Arguments) -> int:
     return DONE
 
 
-def _count(source: Path, options: ReadOptions) -> int:
+def _count(source: str, options: ReadOptions) -> int:
     index = index_of(source)
     if index is not None:
         with index:

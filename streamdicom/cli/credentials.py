@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.cli.exit_codes import UsageError
 
 if TYPE_CHECKING:
     import ssl
-    from pathlib import Path
 
 
 def is_loopback(host: str) -> bool:
@@ -26,7 +25,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def read_tokens(path: Path | None) -> dict[str, str] | None:
+def read_tokens(path: str | None) -> dict[str, str] | None:
     """Return the access by the SHA-256 of each token of a file.
 
     Raises:
@@ -37,12 +36,13 @@ def read_tokens(path: Path | None) -> dict[str, str] | None:
     from streamdicom._tokens import parse_tokens
 
     try:
-        return parse_tokens(path.read_text("utf-8").splitlines())
+        with open(path, encoding="utf-8") as file:
+            return parse_tokens(file.read().splitlines())
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from None
 
 
-def server_context(certificate: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
+def server_context(certificate: str | None, key: str | None, client_ca: str | None) -> ssl.SSLContext | None:
     """Return a server's side of TLS, or None without a certificate.
 
     Raises:
@@ -61,7 +61,7 @@ def server_context(certificate: Path | None, key: Path | None, client_ca: Path |
     return context
 
 
-def client_context(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
+def client_context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
     """Return a client's side of TLS, which trusts a CA, or the CAs of the system.
 
     Raises:
@@ -76,7 +76,7 @@ def client_context(ca: Path | None, certificate: Path | None, key: Path | None) 
     return context
 
 
-def _load(context: ssl.SSLContext, certificate: Path | None, key: Path | None, ca: Path | None) -> None:
+def _load(context: ssl.SSLContext, certificate: str | None, key: str | None, ca: str | None) -> None:
     import ssl
 
     try:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING
-
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import UsageError, usage_errors
 from streamdicom.cli.options import BASIC, NEW_KEY
@@ -44,11 +41,13 @@ def deidentification_of(arguments: Arguments) -> Deidentification | None:
         return Deidentification(read_key(arguments.key_file), names)
 
 
-def finish_deidentification(deidentification: Deidentification | None, path: Path | None) -> None:
+def finish_deidentification(deidentification: Deidentification | None, path: str | None) -> None:
     """Write the report of a de-identification, and print its summary."""
     if deidentification is None:
         return
     if path is not None:
+        import json  # which takes long to import
+
         with Output(path) as output:
             output.write(json.dumps(deidentification.report.to_dict(), indent=2).encode() + b"\n")
             output.commit()

@@ -9,9 +9,9 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import streamdicom
+from streamdicom._typing import TYPE_CHECKING, Any
 from streamdicom.api import DatasetWriter, iter_datasets
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, FAILED

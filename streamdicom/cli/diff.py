@@ -10,9 +10,8 @@ import marshal
 from collections import deque
 from collections.abc import Collection, Iterator
 from itertools import islice, zip_longest
-from pathlib import Path
-from typing import BinaryIO, TypeAlias
 
+from streamdicom._typing import BinaryIO, TypeAlias
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError, usage_errors
 from streamdicom.cli.inputs import PIPE, name_of, size_of
@@ -49,8 +48,8 @@ def run(arguments: Arguments) -> int:
 
 
 def diff_files(
-    one: Path,
-    other: Path,
+    one: str,
+    other: str,
     *,
     by_position: bool = False,
     ignore: Collection[str] = (),
@@ -104,7 +103,7 @@ def diff_files(
 class _PlacedEvents(Iterator[Event]):
     """The events of an input, and the place of the last one."""
 
-    def __init__(self, source: Path, progress: ProgressLine, options: ReadOptions) -> None:
+    def __init__(self, source: str, progress: ProgressLine, options: ReadOptions) -> None:
         self._parser = PlacedParser(options)
         self._batches = placed_batches(self._parser, source, progress)
         self._batch = Batch([], int)

@@ -17,9 +17,9 @@ import re
 import socket
 import struct
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING
 
 from streamdicom._records import NamedTuple
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.io import CHUNK
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.api import write_events
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE
@@ -22,7 +21,7 @@ def run(arguments: Arguments) -> int:
     return DONE
 
 
-def _first(source: Path, number: int, options: ReadOptions) -> Iterator[Event]:
+def _first(source: str, number: int, options: ReadOptions) -> Iterator[Event]:
     if number == 0:
         return
     with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE
 from streamdicom.cli.inputs import size_of
@@ -19,7 +17,7 @@ def run(arguments: Arguments) -> int:
     return DONE
 
 
-def _build(source: Path, jobs: int) -> None:
+def _build(source: str, jobs: int) -> None:
     with ProgressLine(f"Indexing {source}", size_of(source)) as progress:
         done = 0
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
-from typing import BinaryIO
 
+from streamdicom._typing import BinaryIO
 from streamdicom.api import batches
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.progress import ProgressLine
@@ -18,13 +18,13 @@ from streamdicom.events import START_DATASET, Event
 from streamdicom.io import Expansion, chunks, is_special
 from streamdicom.options import ReadOptions
 
-PIPE = Path("-")
+PIPE = "-"
 """The argument that stands for standard input or output."""
 
 _BATCH = 1024  # events of a folder
 
 
-def event_batches(source: Path, progress: ProgressLine, options: ReadOptions | None = None) -> Iterator[list[Event]]:
+def event_batches(source: str, progress: ProgressLine, options: ReadOptions | None = None) -> Iterator[list[Event]]:
     """Yield the events of an input in batches, each as soon as a chunk is read.
 
     The files of a folder follow one another as one input.
@@ -35,7 +35,7 @@ def event_batches(source: Path, progress: ProgressLine, options: ReadOptions | N
         OSError: The input cannot be read.
     """
     options = options or ReadOptions()
-    if source.is_dir():
+    if os.path.isdir(source):
         yield from _batches_of_folder(source, options)
         return
     with usage_errors():
@@ -45,7 +45,7 @@ def event_batches(source: Path, progress: ProgressLine, options: ReadOptions | N
             yield list(pipeline.iter(events)) if pipeline else events
 
 
-def _batches_of_folder(source: Path, options: ReadOptions) -> Iterator[list[Event]]:
+def _batches_of_folder(source: str, options: ReadOptions) -> Iterator[list[Event]]:
     from streamdicom.archive import iter_events  # takes long to import
 
     events = _numbered(iter_events(source, options=options))
@@ -64,35 +64,35 @@ def _numbered(events: Iterator[Event]) -> Iterator[Event]:
             yield event
 
 
-def read(source: Path, progress: ProgressLine) -> Iterator[bytes]:
+def read(source: str, progress: ProgressLine) -> Iterator[bytes]:
     """Yield the bytes of an input in chunks; a pipe is not read ahead."""
-    file: Path | BinaryIO = sys.stdin.buffer if source == PIPE else source
+    file: str | BinaryIO = sys.stdin.buffer if source == PIPE else source
     for chunk in chunks(file):
         progress.advance(len(chunk))
         yield chunk
 
 
-def size_of(source: Path) -> int | None:
+def size_of(source: str) -> int | None:
     """Return the size of a file in bytes; None for a pipe or a folder.
 
     Raises:
         OSError: The file does not exist.
     """
-    return None if is_pipe(source) or source.is_dir() else source.stat().st_size
+    return None if is_pipe(source) or os.path.isdir(source) else os.stat(source).st_size
 
 
-def is_pipe(path: Path) -> bool:
+def is_pipe(path: str) -> bool:
     """Return whether a path stands for a standard stream, or is a pipe or a device."""
-    return path == PIPE or (is_special(path) and not path.is_dir())
+    return path == PIPE or (is_special(path) and not os.path.isdir(path))
 
 
-def name_of(source: Path) -> str:
+def name_of(source: str) -> str:
     """Return the name of an input for messages."""
-    return "standard input" if source == PIPE else str(source)
+    return "standard input" if source == PIPE else os.fspath(source)
 
 
 @contextmanager
-def naming_input(source: Path) -> Iterator[None]:
+def naming_input(source: str) -> Iterator[None]:
     """Add the name of an input to the errors that it causes."""
     try:
         yield

@@ -12,12 +12,11 @@ from asyncio import StreamReader, StreamReaderProtocol, StreamWriter
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
-from pathlib import Path
 from time import monotonic
-from typing import BinaryIO, cast
 
 from streamdicom._records import NamedTuple, record
 from streamdicom._tokens import WRITE, access_of
+from streamdicom._typing import BinaryIO, cast
 from streamdicom.aio import encoded_events
 from streamdicom.cli import exchange
 from streamdicom.cli.arguments import Arguments
@@ -68,8 +67,8 @@ def run(arguments: Arguments) -> int:
     if arguments.address.startswith(UNIX):
         if tls:
             raise UsageError("expected an address of the form HOST:PORT with --tls-cert")
-        path = Path(arguments.address.removeprefix(UNIX))
-        if not path.name:
+        path = arguments.address.removeprefix(UNIX)
+        if not os.path.basename(path):
             raise UsageError(f"expected a path after {UNIX}, found {arguments.address!r}")
         server = unix_listener_at(path)
     else:
@@ -82,11 +81,12 @@ def run(arguments: Arguments) -> int:
         is_complete = listen_at(server, arguments.output, access, once=arguments.once, timeout=arguments.timeout)
     finally:
         if path:
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(path)
     return DONE if is_complete else FAILED
 
 
-def listen_at(server: socket.socket, target: Path, access: Access, *, once: bool, timeout: float) -> bool:
+def listen_at(server: socket.socket, target: str, access: Access, *, once: bool, timeout: float) -> bool:
     """Receive data sets from all peers, and write each as a line when it is complete.
 
     Args:
@@ -112,7 +112,7 @@ def listen_at(server: socket.socket, target: Path, access: Access, *, once: bool
 class _Lines:
     """The target, from which a line that was written in part is removed again."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: str) -> None:
         self._file: BinaryIO = sys.stdout.buffer if target == PIPE else _appended(target)
         self._is_own = target != PIPE
         self._output = Output(self._file)
@@ -145,16 +145,16 @@ class _Lines:
             self._file.close()
 
 
-def _appended(path: Path) -> BinaryIO:
+def _appended(path: str) -> BinaryIO:
     """Open a file to append lines to.
 
     Raises:
         UsageError: The file ends within a line.
     """
     with suppress(FileNotFoundError):
-        status = path.stat()
+        status = os.stat(path)
         if stat.S_ISREG(status.st_mode) and status.st_size:
-            with path.open("rb") as file:
+            with open(path, "rb") as file:
                 file.seek(-1, os.SEEK_END)
                 if file.read() != b"\n":
                     raise UsageError(f"{path}: expected a line feed at the end, so that lines can be appended")

@@ -7,9 +7,9 @@ import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path as FilePath
-from typing import Any
 
 from streamdicom._dictionary import tag_of_keyword
+from streamdicom._typing import Any
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.filters import Module
 

@@ -6,7 +6,6 @@ import os
 import socket
 import stat
 from contextlib import suppress
-from pathlib import Path
 
 from streamdicom.cli.exit_codes import UsageError
 
@@ -67,7 +66,7 @@ def listener_at(host: str, port: int) -> socket.socket:
         raise UsageError(f"{format_address((host, port))}: {reason}") from error
 
 
-def unix_listener_at(path: Path) -> socket.socket:
+def unix_listener_at(path: str) -> socket.socket:
     """Return a Unix socket that listens, and that only the user can connect to.
 
     The socket of a listener that was killed is replaced.
@@ -89,13 +88,13 @@ def unix_listener_at(path: Path) -> socket.socket:
     return server
 
 
-def _remove_abandoned(path: Path) -> None:
+def _remove_abandoned(path: str) -> None:
     """Remove a socket at which nobody listens."""
-    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+    if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
         with _unix_socket() as probe, suppress(ConnectionRefusedError):
             probe.connect(os.fspath(path))
             return
-        path.unlink()
+        os.unlink(path)
 
 
 def _unix_socket() -> socket.socket:

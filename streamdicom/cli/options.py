@@ -7,8 +7,8 @@ repeated here, and compared in a test, because importing those classes takes lon
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
+from streamdicom._typing import TYPE_CHECKING, Any
 from streamdicom.cli.arguments import Arguments, Group, InvalidArgument, choice, flag, option, path, repeated, values_of
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.terminal import console

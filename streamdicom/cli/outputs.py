@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
-from typing import BinaryIO
 
+from streamdicom._typing import BinaryIO
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.cli.inputs import PIPE, is_pipe
 from streamdicom.formats import JSON, NDJSON, FormatName, form_of_name
-from streamdicom.io import Place
+from streamdicom.io import Place, is_url
 
 
-def target_of(path: Path) -> Path | BinaryIO:
+def target_of(path: str) -> str | BinaryIO:
     """Return the file to write to."""
     return sys.stdout.buffer if path == PIPE else path
 
@@ -23,11 +23,11 @@ def check_folder(path: Place) -> None:
     Raises:
         UsageError: It is a file.
     """
-    if isinstance(path, Path) and path.exists() and not path.is_dir():
+    if not is_url(path) and os.path.exists(path) and not os.path.isdir(path):
         raise UsageError(f"{path}: expected a folder, found a file")
 
 
-def json_format(path: Path, to: FormatName | None) -> FormatName:
+def json_format(path: str, to: FormatName | None) -> FormatName:
     """Return the format of an output that is JSON or NDJSON.
 
     Args:
@@ -37,7 +37,7 @@ def json_format(path: Path, to: FormatName | None) -> FormatName:
     Raises:
         UsageError: The suffix is that of neither, and no format was asked for.
 
-    >>> json_format(Path("a.ndjson.gz"), None), json_format(Path("-"), None)
+    >>> json_format("a.ndjson.gz", None), json_format("-", None)
     ('ndjson', 'json')
     """
     if to is not None:

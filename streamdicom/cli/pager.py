@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+
+from streamdicom._typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import subprocess

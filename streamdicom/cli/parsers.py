@@ -10,8 +10,8 @@ import sys
 from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NoReturn
 
+from streamdicom._typing import Any, NoReturn
 from streamdicom.cli.arguments import VERBOSITY, Argument, Arguments, Command, Group, InvalidArgument, path, place
 from streamdicom.cli.exit_codes import EXIT_CODES, SKIPPED, UsageError
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.api import write_events
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import usage_errors
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from streamdicom.index import DatasetIndex
 
 
-def index_of(source: Path) -> DatasetIndex | None:
+def index_of(source: str) -> DatasetIndex | None:
     """Open the index beside a source, or return None.
 
     Raises:
         IndexMismatchError: The source has changed since.
     """
-    if is_pipe(source) or not Path(sidecar_of(source)).exists():
+    if is_pipe(source) or not os.path.exists(sidecar_of(source)):
         return None
     from streamdicom.index import open_index  # takes long to import
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, TypeAlias
 
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.api import batches
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import name_of, read
@@ -172,7 +171,7 @@ class PlacedParser:
 
 
 def placed_batches(
-    parser: PlacedParser, source: Path, progress: ProgressLine, *, learns: bool = False
+    parser: PlacedParser, source: str, progress: ProgressLine, *, learns: bool = False
 ) -> Iterator[Batch]:
     """Yield the events of an input in batches, each as soon as a chunk is read.
 

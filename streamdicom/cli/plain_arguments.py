@@ -8,8 +8,8 @@ else is left to argparse, errors and the help too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.cli.arguments import VERBOSITY, Argument, Arguments, Command, Group, InvalidArgument
 
 _MANY = ("*", "+")

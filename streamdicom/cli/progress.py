@@ -6,8 +6,8 @@ import os
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
 
+from streamdicom._typing import TYPE_CHECKING, Self
 from streamdicom.cli.terminal import console, plain
 
 if TYPE_CHECKING:

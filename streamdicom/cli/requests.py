@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.credentials import client_context
 from streamdicom.cli.exit_codes import UsageError

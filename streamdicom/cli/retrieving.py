@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from mimetypes import guess_extension
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.api import iter_events
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.cli.inputs import PIPE
@@ -26,7 +26,7 @@ _FILE = "application/dicom"
 _HEAD = 64 * 1024  # bytes in which the SOP Instance UID must be
 
 
-def write_parts(parts: Iterable[Part], target: Path, size: Callable[[], int]) -> int:
+def write_parts(parts: Iterable[Part], target: str, size: Callable[[], int]) -> int:
     """Write each part to a file, which gets its name when it is complete.
 
     Args:
@@ -45,7 +45,7 @@ def write_parts(parts: Iterable[Part], target: Path, size: Callable[[], int]) ->
     """
     if target == PIPE:
         raise UsageError("expected a folder or a file after -o for DICOM files and values")
-    is_folder = target.is_dir() or not target.suffix
+    is_folder = os.path.isdir(target) or not os.path.splitext(target)[1]
     number = 0
     with ProgressLine("Fetching") as progress:
         for number, part in enumerate(parts, 1):
@@ -55,8 +55,8 @@ def write_parts(parts: Iterable[Part], target: Path, size: Callable[[], int]) ->
             path = target
             if is_folder:
                 name, chunks = _name(part.media_type, number, chunks)
-                target.mkdir(parents=True, exist_ok=True)  # not before there is a file for it
-                path = target / name
+                os.makedirs(target, exist_ok=True)  # not before there is a file for it
+                path = os.path.join(target, name)
             with Output(path) as output:
                 for chunk in chunks:
                     output.write(chunk)

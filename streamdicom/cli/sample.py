@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE
@@ -39,7 +38,7 @@ class _Reservoir:
         return slot if slot < self._number else None
 
 
-def _sampled(source: Path, reservoir: _Reservoir, options: ReadOptions) -> Iterator[Event]:
+def _sampled(source: str, reservoir: _Reservoir, options: ReadOptions) -> Iterator[Event]:
     index = index_of(source)
     if index is not None:
         with index:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from pathlib import Path
 
 from streamdicom.api import write_events
 from streamdicom.cli import exchange
@@ -83,7 +82,7 @@ def _connect_unix(path: str, timeout: float) -> socket.socket:
 
 
 def _send(
-    source: Path,
+    source: str,
     events: Callable[[ProgressLine], Iterator[Event]],
     connect: Callable[[], socket.socket],
     address: str,
@@ -182,6 +181,6 @@ def _after(count: int, events: Iterable[Event]) -> Iterator[Event]:
             yield event
 
 
-def _state(source: Path) -> tuple[int, int, int]:
-    status = source.stat()
+def _state(source: str) -> tuple[int, int, int]:
+    status = os.stat(source)
     return status.st_ino, status.st_size, status.st_mtime_ns

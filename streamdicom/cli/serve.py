@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.credentials import is_loopback
@@ -22,7 +21,7 @@ def run(arguments: Arguments) -> int:
         )
     if not arguments.tls_cert and (arguments.tls_key or arguments.tls_client_ca):
         raise UsageError("expected --tls-cert with --tls-key and --tls-client-ca")
-    if not arguments.folder.is_dir():
+    if not os.path.isdir(arguments.folder):
         raise NotADirectoryError(f"expected a folder: {os.fspath(arguments.folder)!r}")
     with _logging_access(arguments.access_log):
         from streamdicom.cli.serving import serve  # after the checks: it imports a server, which takes long
@@ -32,7 +31,7 @@ def run(arguments: Arguments) -> int:
 
 
 @contextmanager
-def _logging_access(path: Path | None) -> Iterator[None]:
+def _logging_access(path: str | None) -> Iterator[None]:
     """Write the log of requests to a file of its owner, or to standard error."""
     if path is None:
         yield

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from streamdicom._records import replace
+from streamdicom._typing import TYPE_CHECKING, Any
 from streamdicom.cli.archive_report import progress_callback
 from streamdicom.cli.arguments import Arguments, values_of
 from streamdicom.cli.commands import BOUNDS
@@ -74,7 +73,7 @@ def _limits(limits: ServerLimits) -> ServerLimits:
 
 
 def serve_folder(
-    folder: Path,
+    folder: str,
     host: str,
     port: int,
     tls: ssl.SSLContext | None,

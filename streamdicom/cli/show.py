@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.api import write_events
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, UsageError
@@ -108,25 +108,25 @@ def _rest_of_dataset(events: Iterator[Event]) -> Iterator[Event]:
 # --- one data set ----------------------------------------------------------------------------------------------
 
 
-def _address(source: Path) -> tuple[Path, str]:
+def _address(source: str) -> tuple[str, str]:
     """Split an address such as ``studies.json#17``; a file of that name is not one.
 
-    >>> _address(Path("a.json#-1")), _address(Path("a.json"))
-    ((PosixPath('a.json'), '-1'), (PosixPath('a.json'), ''))
+    >>> _address("a.json#-1"), _address("a.json")
+    (('a.json', '-1'), ('a.json', ''))
     """
-    name, mark, place = source.name.rpartition("#")
-    if not mark or not name or not place or source.exists():
+    name, mark, place = os.path.basename(source).rpartition("#")
+    if not mark or not name or not place or os.path.exists(source):
         return source, ""
-    return source.with_name(name), place
+    return source.removesuffix(f"#{place}"), place
 
 
-def _has_index(source: Path) -> bool:
+def _has_index(source: str) -> bool:
     from streamdicom.index import sidecar_of  # which most calls do not need
 
-    return not is_pipe(source) and Path(sidecar_of(source)).exists()
+    return not is_pipe(source) and os.path.exists(sidecar_of(source))
 
 
-def _one_of(batches: Iterable[list[Event]], source: Path, number: int) -> Iterator[list[Event]]:
+def _one_of(batches: Iterable[list[Event]], source: str, number: int) -> Iterator[list[Event]]:
     """Yield the events of one data set by its number, and read no further.
 
     Raises:
@@ -149,7 +149,7 @@ def _one_of(batches: Iterable[list[Event]], source: Path, number: int) -> Iterat
         raise UsageError(f"{source}: expected the number of a data set below {last + 1}, found {number}")
 
 
-def _indexed(source: Path, place: str, options: ReadOptions) -> Iterator[list[Event]]:
+def _indexed(source: str, place: str, options: ReadOptions) -> Iterator[list[Event]]:
     """Yield the events of one data set, by its number or its SOP Instance UID."""
     from streamdicom.index import open_index
 
@@ -160,12 +160,12 @@ def _indexed(source: Path, place: str, options: ReadOptions) -> Iterator[list[Ev
             while batch := list(islice(events, _BATCH)):
                 yield batch
     except FileNotFoundError as error:
-        if not source.exists():
+        if not os.path.exists(source):
             raise
         raise UsageError(f"{source}: expected an index beside the file; build it with streamdicom index") from error
 
 
-def _number(index: DatasetIndex, source: Path, place: str) -> int:
+def _number(index: DatasetIndex, source: str, place: str) -> int:
     """Return the number of a data set, which is its SOP Instance UID if it has a dot."""
     if "." in place:
         found = index.ordinals(place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from streamdicom.api import write_events
 from streamdicom.cli.arguments import Arguments
@@ -17,17 +17,18 @@ _MAX_STEM = 180  # characters of the names of parts
 
 def run(arguments: Arguments) -> int:
     """Run the command."""
-    source: Path = arguments.source
+    source: str = arguments.source
     if is_pipe(source):
         raise UsageError("expected a file, found a pipe; only files can be split")
     parts = plan_splits(source, parts=arguments.number)
-    name = source.name.partition(".")[0][:_MAX_STEM]
+    name = os.path.basename(source).partition(".")[0][:_MAX_STEM]
     width = len(str(len(parts) - 1))
     check_folder(arguments.output)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    targets = [arguments.output / f"{name}-{number:0{width}}{arguments.suffix}" for number in range(len(parts))]
+    os.makedirs(arguments.output, exist_ok=True)
+    stem = os.path.join(arguments.output, name)
+    targets = [f"{stem}-{number:0{width}}{arguments.suffix}" for number in range(len(parts))]
     for target in targets:
-        if target.exists():
+        if os.path.exists(target):
             raise UsageError(f"{target}: expected a new file, found one")
     for target, part in zip(targets, parts, strict=True):
         with usage_errors():

@@ -6,9 +6,8 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
-from typing import TextIO
 
+from streamdicom._typing import TextIO
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError, usage_errors
 from streamdicom.cli.progress import ProgressLine
@@ -50,24 +49,24 @@ def run(arguments: Arguments) -> int:
     return FAILED if numbers["failed"] else DONE
 
 
-def _new_files(sources: Iterable[Path], known: Collection[_Known], numbers: dict[str, int]) -> Iterator[Path]:
+def _new_files(sources: Iterable[str], known: Collection[_Known], numbers: dict[str, int]) -> Iterator[str]:
     """Yield the files that the journal does not have.
 
     Files of a folder are chosen by content: those that are no DICOM files are passed over.
     """
     for source in sources:
-        for path in _dicom_files(source, numbers) if source.is_dir() else [source]:
+        for path in _dicom_files(source, numbers) if os.path.isdir(source) else [source]:
             if known and _key(path) in known:
                 numbers["before"] += 1
             else:
                 yield path
 
 
-def _dicom_files(folder: Path, numbers: dict[str, int]) -> Iterator[Path]:
+def _dicom_files(folder: str, numbers: dict[str, int]) -> Iterator[str]:
     for path, status in walk_within(os.fspath(folder)):
         found = recognized(path, status, is_named=False)
         if found.kind == Kind.DICOM:
-            yield Path(path)
+            yield path
         elif found.kind == Kind.FAULT:
             console.note(f"not stored: {path}: {found.fault}")
             numbers["failed"] += 1
@@ -82,33 +81,34 @@ def _report(outcome: Stored, journal: TextIO | None) -> None:
         return
     print(f"{outcome.instance}\t{outcome.path}", flush=True)
     if journal:
-        journal.write(json.dumps([outcome.instance, *_key(outcome.path)]) + "\n")
+        journal.write(json.dumps([outcome.instance, *_key(os.fspath(outcome.path))]) + "\n")
         journal.flush()
 
 
-def _key(path: Path) -> _Known:
-    status = path.stat()
-    return str(path.absolute()), status.st_size, status.st_mtime_ns
+def _key(path: str) -> _Known:
+    status = os.stat(path)
+    return os.path.abspath(path), status.st_size, status.st_mtime_ns
 
 
-def _opened(journal: Path) -> TextIO:
+def _opened(journal: str) -> TextIO:
     """Open a journal to append to, after its last whole line."""
-    file = journal.open("a+", encoding="utf-8")
+    file = open(journal, "a+", encoding="utf-8")  # noqa: SIM115 - the caller closes it
     file.seek(0)
     text = file.read()
     file.truncate(len(text[: text.rfind("\n") + 1].encode()))
     return file
 
 
-def _read_journal(journal: Path | None) -> Iterator[_Known]:
+def _read_journal(journal: str | None) -> Iterator[_Known]:
     """Yield the files that a journal has. A line that a kill has cut is ignored.
 
     Raises:
         UsageError: The file is not a journal.
     """
-    if journal is None or not journal.exists():
+    if journal is None or not os.path.exists(journal):
         return
-    *lines, _ = journal.read_text("utf-8").split("\n")
+    with open(journal, encoding="utf-8") as file:
+        *lines, _ = file.read().split("\n")
     for number, line in enumerate(lines, 1):
         try:
             _, path, size, mtime = json.loads(line)

@@ -12,8 +12,8 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NoReturn
+
+from streamdicom._typing import Any, NoReturn
 
 
 def plain(text: str) -> str:
@@ -47,7 +47,7 @@ def _dropping() -> Iterator[None]:
     try:
         yield
     except OSError:
-        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - it stays open until the process ends
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - it stays open until the process ends
 
 
 class Console:
@@ -164,7 +164,7 @@ def standard_streams() -> Iterator[None]:
     opened = []
     for name, mode in (("stdin", "r"), ("stdout", "r"), ("stderr", "w")):  # writing to this stdout is an error
         if getattr(sys, name) is None:
-            file = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115, PTH123 - closed below
+            file = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 - closed below
             opened.append(file)
             setattr(sys, name, file)
     sys.stdout = _labelled(sys.stdout, label)

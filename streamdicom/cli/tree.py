@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from streamdicom._cache import BoundedCache
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any
 from streamdicom.dicom import MAX_WIDTH, keyword, plain_text, short, value_text, values_text
 from streamdicom.events import (
     BULK_DATA,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter
-from pathlib import Path
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.cli import reports
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError
@@ -55,7 +54,7 @@ _LEARNED = 8  # streams after which the engine has the rules of most elements
 
 
 def validate_files(
-    sources: list[Path],
+    sources: list[str],
     *,
     strict: bool = False,
     report: str = "text",
@@ -102,7 +101,7 @@ def validate_files(
 
 
 def _validate(
-    source: Path,
+    source: str,
     size: int | None,
     options: ReadOptions,
     checks: _Checks,

@@ -3,9 +3,8 @@
 The extra ``arrow`` has the package that this needs.
 """
 
-from typing import TYPE_CHECKING
-
 from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from streamdicom.columns.encoding import RowEncoder

@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from math import isfinite
-from typing import Any
 
 import pyarrow as pa
 
+from streamdicom._typing import Any
 from streamdicom.api import iter_events
 from streamdicom.codec import EventEncoder
 from streamdicom.columns.schema import PLACES, PROBLEMS, Field, Members, Schema

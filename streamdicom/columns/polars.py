@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
+from streamdicom._typing import TYPE_CHECKING, Any
 from streamdicom.columns.stream import TableSource, read
 
 if TYPE_CHECKING:

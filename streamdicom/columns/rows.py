@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from dataclasses import field as field_of
-from typing import Any, Literal, TypeAlias
 
+from streamdicom._typing import Any, Literal, TypeAlias
 from streamdicom.codec import EventEncoder
 from streamdicom.columns.schema import PROBLEMS, Field, Members, Schema
 from streamdicom.columns.types import Convert

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
 
 import pyarrow as pa
 
+from streamdicom._typing import TypeAlias
 from streamdicom.columns.types import Convert, TypeOptions, as_text, type_of
 from streamdicom.dicom import VRS, definition_of, keyword
 from streamdicom.patterns import parse_pattern_step

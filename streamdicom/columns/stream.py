@@ -8,11 +8,11 @@ from contextlib import closing
 from copy import copy
 from dataclasses import replace
 from itertools import chain
-from typing import Any, TypeAlias, get_args
 
 import pyarrow as pa
 
 from streamdicom._html import table
+from streamdicom._typing import Any, TypeAlias, get_args
 from streamdicom.archive import Heads, iter_heads, iter_named_events
 from streamdicom.columns.rows import OnMismatch, RowBuilder
 from streamdicom.columns.schema import Columns, Schema

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePath
 
 TABLE_SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".arrow": "arrow", ".feather": "arrow"}
 """Formats of tables by the suffix of a name."""
@@ -18,7 +17,7 @@ def table_format(name: str | os.PathLike[str]) -> str:
     >>> table_format("a.parquet")
     'parquet'
     """
-    suffix = PurePath(os.fspath(name)).suffix.lower()
+    suffix = os.path.splitext(os.fspath(name))[1].lower()
     if suffix not in TABLE_SUFFIXES:
         raise ValueError(f"{os.fspath(name)}: expected one of the suffixes {', '.join(TABLE_SUFFIXES)}")
     return TABLE_SUFFIXES[suffix]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom._workers import in_order
 from streamdicom.index import IndexUse, Split, parse_size, plan_splits
 from streamdicom.inputs import Kind, find, measure, places

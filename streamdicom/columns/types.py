@@ -9,10 +9,11 @@ from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from math import isfinite
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import pyarrow as pa
 
+from streamdicom._records import NamedTuple
+from streamdicom._typing import Any, Literal, TypeAlias, get_args
 from streamdicom.dicom import VRS, Form
 
 DecimalType: TypeAlias = Literal["float64", "string", "decimal"]

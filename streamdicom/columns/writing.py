@@ -6,10 +6,10 @@ import json
 import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from streamdicom._typing import IO, TYPE_CHECKING, Any
 from streamdicom.io import Output
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from hashlib import blake2b
 from itertools import islice
-from typing import Any, TypeAlias
 
+from streamdicom._digests import blake2b
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.dicom import FILE_META_GROUP, ITEM_TAG_BYTES, SOP_INSTANCE_UID, is_group_length, short, values_text
 from streamdicom.events import (
     BULK_DATA,

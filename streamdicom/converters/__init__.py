@@ -4,9 +4,8 @@
 Converters for dates and person names are included.
 """
 
-from typing import TYPE_CHECKING
-
 from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.converters.registry import UNSEEN, Converter, Converters, Element, PrivateKey, converters_in_force
 
 if TYPE_CHECKING:

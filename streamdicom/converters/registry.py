@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from streamdicom._cache import BoundedCache
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any, ClassVar, TypeAlias, TypeVar
 from streamdicom.dicom import MAX_TAG
 from streamdicom.patterns import Pattern, PatternStep, parse_pattern_step
 

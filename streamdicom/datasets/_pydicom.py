@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeAlias
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
@@ -19,6 +18,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any, TypeAlias
 
 Elements: TypeAlias = dict[BaseTag, RawDataElement | DataElement]
 NewDataset: TypeAlias = Callable[[Elements, list[str]], Dataset]

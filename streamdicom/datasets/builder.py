@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from inspect import signature
 from io import BufferedIOBase, BytesIO
-from typing import Any, cast
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
@@ -19,6 +18,7 @@ from pydicom.uid import UID, ExplicitVRBigEndian
 from pydicom.valuerep import BUFFERABLE_VRS
 
 from streamdicom._cache import MAX_KNOWN_TAGS
+from streamdicom._typing import Any, cast
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.converters import converters_in_force
 from streamdicom.datasets._pydicom import (

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
+from streamdicom._typing import Any
 from streamdicom.dicom import VRS, swap_words
 from streamdicom.events import BINARY_SEGMENT_SIZE
 from streamdicom.io import LazyValue, SpooledValue

@@ -6,7 +6,6 @@ A reference, or a JSON attribute without a valid form, is kept in an extra attri
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 from pydicom import config
 from pydicom.datadict import dictionary_VR
@@ -15,6 +14,7 @@ from pydicom.tag import BaseTag
 from pydicom.valuerep import IS
 
 from streamdicom._cache import MAX_KNOWN_TAGS
+from streamdicom._typing import Any
 from streamdicom.datasets._pydicom import raw_element
 from streamdicom.dicom import (
     ITEM_TAG_BYTES,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import SEEK_END, BufferedIOBase
 from itertools import chain
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.datasets.values import MAX_LENGTH, MAX_VALUES
 from streamdicom.dicom import ITEM_TAG_BYTES, MAX_FRAGMENT_LENGTH, swap_words
 from streamdicom.events import (

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import ModuleType
-from typing import Any, TypeAlias
 
 from pydicom import config
 from pydicom.dataelem import DataElement, RawDataElement
@@ -17,6 +16,7 @@ from pydicom.tag import BaseTag
 
 from streamdicom import _native
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.datasets._pydicom import (
     RAW_FIELDS,
     RAW_TAIL,

@@ -6,12 +6,11 @@ also prove too small. So text beyond ASCII is encoded when its data set ends, an
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
+from streamdicom._typing import Any
 from streamdicom.datasets._pydicom import Elements, inherit_encodings, raw_element
 from streamdicom.datasets.elements import data_element, pydicom_text
 from streamdicom.datasets.encodings import UTF_8_SETS, encode_for_pydicom, encodings_of

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set, Sized
 from decimal import Decimal
 from numbers import Real
 from operator import index as as_integer
-from typing import Any
 
 from pydicom.multival import MultiValue
 from pydicom.uid import UID
 from pydicom.valuerep import IS, DSfloat, PersonName
 
+from streamdicom._typing import Any
 from streamdicom.converters import dicom_text
 from streamdicom.dicom import DECODERS, ITEM_TAG_BYTES, VRS, Form, split_name
 from streamdicom.errors import OutputError

@@ -12,7 +12,6 @@ from contextlib import suppress
 from copy import copy
 from io import BufferedIOBase, BytesIO
 from operator import itemgetter
-from typing import Any
 
 import pydicom.config
 from pydicom.dataelem import DataElement, RawDataElement
@@ -22,6 +21,7 @@ from pydicom.hooks import hooks
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
+from streamdicom._typing import Any
 from streamdicom._warn import warn
 from streamdicom.datasets._pydicom import put_back
 from streamdicom.datasets.elements import json_text, known_vr, may_be_items, unknown_element

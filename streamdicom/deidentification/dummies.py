@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.dicom import VRS, Form
 
 DUMMY_TEXT = "DEIDENTIFIED"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from streamdicom._cache import BoundedCache
+from streamdicom._typing import Any
 from streamdicom.dicom import is_uid
 
 _DICOM_ROOT = "1.2.840.10008."  # PS3.5 Annex A

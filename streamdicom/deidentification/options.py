@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from pathlib import Path
 
 from streamdicom._records import field, record
 from streamdicom.converters import PrivateKey
@@ -107,14 +107,15 @@ def _option(name: str) -> DeidentificationOption:
         raise ValueError(f"expected an option among {', '.join(DeidentificationOption)}, found {name!r}") from None
 
 
-def read_key(path: Path) -> bytes:
+def read_key(path: str | os.PathLike[str]) -> bytes:
     r"""Return the key in a file; white space around it does not count.
 
     Raises:
         ValueError: The key is too short.
         OSError: The file cannot be read.
     """
-    key = path.read_bytes().strip()
+    with open(path, "rb") as file:
+        key = file.read().strip()
     if len(key) < MIN_KEY_LENGTH:
         raise ValueError(f"{path}: expected a key of at least {MIN_KEY_LENGTH} bytes, found {len(key)}")
     return key

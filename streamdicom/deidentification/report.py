@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from streamdicom._records import field, record
+from streamdicom._typing import Any
 from streamdicom.dicom import format_tag, keyword
 
 PRIVATE = "private"

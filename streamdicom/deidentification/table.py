@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any, TypeAlias
 
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any, TypeAlias
 
 EDITION = "2026d"
 """The edition of PS3.15 that the tables are from."""

@@ -1,8 +1,7 @@
 """Tags, VRs, UIDs, character sets and value fields (PS3.5, PS3.6)."""
 
-from typing import TYPE_CHECKING
-
 from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.dicom.charset import (
     NO_CHARACTER_SET,
     UNDECODABLE,

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 from encodings.aliases import aliases
 from functools import lru_cache
-from typing import TypeAlias
 
 from streamdicom._late import late_pattern
 from streamdicom._records import NamedTuple
+from streamdicom._typing import TypeAlias
 
 UTF_8_TERM = "ISO_IR 192"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from streamdicom._typing import Any
 
 _MAX_CREATOR_LENGTH = 64  # characters of an LO (PS3.5 6.2)
 

@@ -12,8 +12,8 @@ import binascii
 import struct
 from array import array
 from collections.abc import Callable
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.dicom.person_name import join_name, split_name
 from streamdicom.dicom.tags import SPECIFIC_CHARACTER_SET
 from streamdicom.dicom.vr import VRS, Form

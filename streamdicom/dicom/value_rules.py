@@ -9,15 +9,14 @@ Values are as in events: text without padding, numbers, person names of three co
 
 from __future__ import annotations
 
-import re
 from array import array
-from calendar import isleap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from math import isfinite
-from typing import Any, TypeAlias
 
+from streamdicom._late import late_pattern
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.dicom.number_text import INTEGER_RANGES, is_in_range, is_integer_string, whole_number
 from streamdicom.dicom.person_name import NAME_GROUPS
 from streamdicom.dicom.value_field import MAX_SINGLE, is_single
@@ -104,9 +103,10 @@ MAX_LENGTHS: dict[str, int] = {
 _MAX_SAFE_INTEGER = 9  # digits and a sign that are surely in the range of IS
 _MAX_IS_DIGITS = 10  # of the numbers in the range of IS (PS3.5 6.2)
 _MAX_COMPONENTS = 5  # of a component group of a person name (PS3.5 6.2.1.2)
-_ALLOWED = {vr: re.compile(f"{characters}*+").fullmatch for vr, characters in _CHARACTERS.items()}
-_LEAP_DAY = re.compile(r"[0-9]{4}0229")
-_LOWER_CASE = re.compile(r"[a-z]")
+_ALLOWED = {vr: late_pattern(f"{characters}*+") for vr, characters in _CHARACTERS.items()}
+_LEAP_DAY = "[0-9]{4}0229"
+_AT_LEAP_DAY = late_pattern(_LEAP_DAY)
+_LOWER_CASE = late_pattern(r"[a-z]")
 _CLAUSES = {"UI": "PS3.5 9.1", "PN": "PS3.5 6.2.1"}
 
 
@@ -142,18 +142,21 @@ def _text_pattern(vr: str) -> str:
         elif vr == "IS":
             pattern = f"[+-]?[0-9]{{1,{_MAX_SAFE_INTEGER}}}"
         elif vr in ("DA", "DT"):
-            pattern = f"(?!{_LEAP_DAY.pattern})(?:{pattern})"  # which needs a look at the year
+            pattern = f"(?!{_LEAP_DAY})(?:{pattern})"  # which needs a look at the year
     else:
         pattern = _CHARACTERS[vr] + (f"{{0,{MAX_LENGTHS[vr]}}}+" if vr in MAX_LENGTHS else "*+")
     return pattern
 
 
 def _text_predicate(vr: str) -> Predicate:
-    is_right = re.compile(_text_pattern(vr)).fullmatch
+    pattern = late_pattern(_text_pattern(vr))
     if not VRS[vr].multiple:
-        return lambda values: not values or (len(values) == 1 and (not values[0] or is_right(values[0]) is not None))
+        return lambda values: (
+            not values or (len(values) == 1 and (not values[0] or pattern.fullmatch(values[0]) is not None))
+        )
 
     def are_right(values: Values) -> bool:
+        is_right = pattern.fullmatch
         for value in values:  # noqa: SIM110 - a generator takes three times as long
             if value and not is_right(value):
                 return False
@@ -171,16 +174,17 @@ def _range_predicate(least: int, most: int) -> Predicate:
     return are_right
 
 
-_is_right_group = re.compile(
+_RIGHT_GROUP = late_pattern(
     rf"(?=.{{0,{MAX_LENGTHS['PN']}}}\Z)(?:(?![\^=]){_TEXT})*+(?:\^(?:(?![\^=]){_TEXT})*+){{0,{_MAX_COMPONENTS - 1}}}+"
-).fullmatch
+)
 
 
 def _are_right_names(values: Values) -> bool:
+    is_right_group = _RIGHT_GROUP.fullmatch
     for name in values:
         if name:
             for group in name:
-                if group and not _is_right_group(group):
+                if group and not is_right_group(group):
                     return False
     return True
 
@@ -206,7 +210,7 @@ def _group_predicate(vr: str) -> GroupPredicate:
 
 def _text_group_predicate(vr: str) -> GroupPredicate:
     # No value may have a line feed, so that one pattern can match many values.
-    are_right = re.compile(rf"(?:(?:{_text_pattern(vr)})?\n)*+").fullmatch
+    right_lines = late_pattern(rf"(?:(?:{_text_pattern(vr)})?\n)*+")
 
     def predicate(group: Sequence[Values]) -> bool:
         texts = list(chain.from_iterable(group))
@@ -216,7 +220,7 @@ def _text_group_predicate(vr: str) -> GroupPredicate:
             lines = "\n".join(texts)
         except TypeError:  # an empty value is None
             lines = "\n".join([text or "" for text in texts])
-        return lines.count("\n") == len(texts) - 1 and are_right(f"{lines}\n") is not None
+        return lines.count("\n") == len(texts) - 1 and right_lines.fullmatch(f"{lines}\n") is not None
 
     return predicate
 
@@ -261,7 +265,7 @@ def segment_faults(vr: str, text: str) -> list[Fault]:
     ['wrong-character']
     """
     allowed = _ALLOWED.get(vr)
-    return [] if allowed is None or allowed(text) else list(_character_faults(vr, text))
+    return [] if allowed is None or allowed.fullmatch(text) else list(_character_faults(vr, text))
 
 
 def too_long(vr: str, length: int) -> Fault | None:
@@ -372,31 +376,36 @@ def _is_whole(text: str) -> bool:
 
 
 def _has_form(vr: str, text: str) -> bool:
-    if not _is_form[vr](text):
+    if not _VALID_FORM[vr].fullmatch(text):
         return False
-    if vr in ("DA", "DT") and _LEAP_DAY.match(text):
-        return isleap(int(text[:4]))
+    if vr in ("DA", "DT") and _AT_LEAP_DAY.match(text):
+        return _is_leap_year(int(text[:4]))
     return True
 
 
-_is_form = {vr: re.compile(pattern).fullmatch for vr, (_, _, pattern) in _FORMS.items()}
+def _is_leap_year(year: int) -> bool:
+    """Return whether a year has a leap day; ``calendar`` takes long to import."""
+    return not year % 4 and (bool(year % 100) or not year % 400)
+
+
+_VALID_FORM = {vr: late_pattern(pattern) for vr, (_, _, pattern) in _FORMS.items()}
 
 
 def _character_faults(vr: str, text: str) -> Iterator[Fault]:
-    if _ALLOWED[vr](text):
+    if _ALLOWED[vr].fullmatch(text):
         return
     if vr == "CS":
         upper = _LOWER_CASE.sub("A", text)
         if upper != text:
             yield Fault("lower-case", "expected upper case for VR CS (PS3.5 6.2), found a letter in lower case")
-            if _ALLOWED[vr](upper):
+            if _ALLOWED[vr].fullmatch(upper):
                 return
     yield Fault("wrong-character", f"expected the characters of VR {vr} (PS3.5 6.1, 6.2), found another one")
 
 
 def _name_faults(title: str, group: str) -> Iterator[Fault]:
     place, clause = f"the {title.lower()} group of a person name", "(PS3.5 6.2.1)"
-    if not group or _is_right_group(group):
+    if not group or _RIGHT_GROUP.fullmatch(group):
         return
     if group.endswith("\0"):
         yield Fault("padding", "expected a value of VR PN without padding, found a NULL at its end")
@@ -409,7 +418,7 @@ def _name_faults(title: str, group: str) -> Iterator[Fault]:
     if len(group) > MAX_LENGTHS["PN"]:
         message = f"expected at most {MAX_LENGTHS['PN']} characters in {place} {clause}, found {len(group):,}"
         yield Fault("too-long", message)
-    if not _ALLOWED["PN"](group):
+    if not _ALLOWED["PN"].fullmatch(group):
         yield Fault(
             "wrong-character", f"expected the characters of VR PN in {place} (PS3.5 6.1, 6.2), found another one"
         )

@@ -10,8 +10,8 @@ from __future__ import annotations
 import codecs
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias
 
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.dicom.vr import VRS, Form
 from streamdicom.errors import BulkDataError, OutputError
 from streamdicom.events import (

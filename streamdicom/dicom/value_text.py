@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.dicom.person_name import join_name
 
 MAX_WIDTH = 64

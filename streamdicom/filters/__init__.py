@@ -10,9 +10,8 @@
 Most are imported when they are first accessed (PEP 562).
 """
 
-from typing import TYPE_CHECKING
-
 from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.filters.pipeline import Pipeline
 from streamdicom.filters.select import select  # a late name cannot be that of a module
 from streamdicom.filters.vr_first import vr_first

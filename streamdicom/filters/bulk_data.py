@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import cast
 
 from streamdicom._records import replace
+from streamdicom._typing import cast
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, BulkDataStore
 from streamdicom.dicom import MAX_FRAGMENT_LENGTH, VRS, Form, ValueEncoder, decode_value
 from streamdicom.errors import BulkDataError, OutputError, StreamDicomError

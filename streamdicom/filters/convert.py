@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from math import isfinite
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom._warn import Warner
 from streamdicom.converters import UNSEEN, Converter, Converters, Element
 from streamdicom.deviations import DEVIATIONS, Deviation, warner

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Any
 
 from streamdicom._cache import MAX_KNOWN_TAGS
+from streamdicom._typing import Any
 from streamdicom.deidentification import (
     Deidentification,
     KeyedValues,

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from struct import iter_unpack
-from typing import TypeAlias
 
 from streamdicom._late import late_pattern
+from streamdicom._typing import TypeAlias
 from streamdicom.bulkdata import BulkDataInfo, BulkDataStore, read_fragments, write_fragments
 from streamdicom.dicom import ITEM_TAG_BYTES, MAX_FRAGMENT_LENGTH
 from streamdicom.errors import BulkDataError, OutputError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
 from weakref import finalize
 
+from streamdicom._typing import Any, BinaryIO
 from streamdicom.events import CLOSING, ELEMENT, END_DATASET, OPENING, START_DATASET, Event
 from streamdicom.io import temporary
 

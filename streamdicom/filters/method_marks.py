@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.deidentification import EDITION, METHOD_CODES, Deidentification, code_item
 from streamdicom.deidentification import DeidentificationOption as Option
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias
 
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any, Protocol, TypeAlias
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.dicom import (
     MEDIA_STORAGE_SOP_CLASS_UID,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, Self
 
+from streamdicom._typing import TYPE_CHECKING, Protocol, Self
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.converters import converters_in_force
 from streamdicom.events import Event

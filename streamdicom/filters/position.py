@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from streamdicom._encoded import ENCODED, path_of
+from streamdicom._typing import Any
 from streamdicom.bulkdata import BulkDataInfo
 from streamdicom.dicom import (
     MEDIA_STORAGE_SOP_INSTANCE_UID,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Any
 
 from streamdicom._encoded import ENCODED, path_of
+from streamdicom._typing import Any
 from streamdicom.events import (
     BULK_DATA,
     CLOSING,

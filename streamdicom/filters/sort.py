@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from operator import itemgetter
-from typing import Any
 
 from streamdicom._encoded import ENCODED, UNCHANGED, Encoded, levels_after
+from streamdicom._typing import Any
 from streamdicom.events import (
     BULK_DATA,
     ELEMENT,

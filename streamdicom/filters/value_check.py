@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from operator import itemgetter, length_hint
-from typing import Any, TypeAlias
 
 from streamdicom import _native
 from streamdicom._cache import BoundedCache
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.dicom import (
     GROUP_RULES,

@@ -10,9 +10,8 @@ from __future__ import annotations
 import marshal
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Any, BinaryIO
-from weakref import finalize
 
+from streamdicom._typing import Any, BinaryIO
 from streamdicom.dicom import format_tag
 from streamdicom.errors import LimitError, OutputError
 from streamdicom.events import END_ELEMENT, LAST_SEGMENT, SEGMENT, START_ELEMENT, VALUES, Event
@@ -120,6 +119,8 @@ class VRFirst:
     def _hold(self, kind: int, tag: int, value: Any) -> None:
         if self._file is None:
             self._file = temporary()
+            from weakref import finalize  # which takes long to import
+
             self._close = finalize(self, self._file.close)
         self._file.write(marshal.dumps((int(kind), value)))
         if self._max_size is not None and self._file.tell() > self._max_size:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from streamdicom._encoded import ENCODED, path_of
+from streamdicom._typing import Any
 from streamdicom.dicom import MAX_TAG
 from streamdicom.errors import LimitError, Location
 from streamdicom.events import BULK_DATA, CLOSING, ELEMENT, END_DATASET, JSON_ELEMENT, OPENING, START_DATASET, Event

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
 
 from streamdicom import _native
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy
 from streamdicom.dicom import SERIES_INSTANCE_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID
 from streamdicom.formats.levels import Levels

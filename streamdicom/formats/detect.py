@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
-from typing import TYPE_CHECKING, Any
 
 from streamdicom._late import late_pattern
 from streamdicom._push import LOST, check_data
+from streamdicom._typing import TYPE_CHECKING, Any
 from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats.encoded import SelfEncoding

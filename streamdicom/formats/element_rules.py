@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import isfinite
-from typing import Any
 
 from streamdicom._dictionary import entry_of
+from streamdicom._typing import Any
 from streamdicom.dicom import (
     DELIMITER_GROUP,
     FILE_META_GROUP,

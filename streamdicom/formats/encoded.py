@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+
+from streamdicom._typing import Any
 
 
 class SelfEncoding(ABC):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any, BinaryIO
 
+from streamdicom._typing import Any, BinaryIO
 from streamdicom.formats.target import pieces, write_fully
 
 TEXT_VR = "UT"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from _thread import allocate_lock  # threading takes a while to import
 from collections.abc import Set as AbstractSet
-from typing import TypeAlias
 
+from streamdicom._typing import TypeAlias
 from streamdicom.patterns import Selection
 
 _MAX_LEVELS = 256

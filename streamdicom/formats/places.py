@@ -10,8 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from sys import maxsize
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.events import Event
 
 

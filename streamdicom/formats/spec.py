@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from streamdicom._records import NamedTuple, record
+from streamdicom._typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
 from streamdicom.io import COMPRESSION_SUFFIXES, Expansion
@@ -220,11 +219,11 @@ def form_of_name(name: str | os.PathLike[str]) -> Form:
     >>> form.format.name, form.compression
     ('ndjson', 'gzip')
     """
-    path = PurePath(os.fspath(name))
-    compression = COMPRESSION_SUFFIXES.get(path.suffix.lower())
+    stem, suffix = os.path.splitext(os.fspath(name))
+    compression = COMPRESSION_SUFFIXES.get(suffix.lower())
     if compression:
-        path = path.with_suffix("")
-    return Form(_BY_SUFFIX.get(path.suffix.lower()), compression)
+        suffix = os.path.splitext(stem)[1]
+    return Form(_BY_SUFFIX.get(suffix.lower()), compression)
 
 
 def format_named(name: str) -> Format:

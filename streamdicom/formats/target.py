@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
 
+from streamdicom._typing import BinaryIO
 from streamdicom.events import BINARY_SEGMENT_SIZE
 
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
-from typing import Any, ClassVar
 
+from streamdicom._typing import Any, ClassVar
 from streamdicom.deviations import warner
 from streamdicom.dicom import SPECIFIC_CHARACTER_SET, UTF_8_TERM, VRS, Form
 from streamdicom.errors import OutputError, StreamDicomError

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.errors import OutputError
 from streamdicom.formats.kept_text import KeptValues
 from streamdicom.io import temporary

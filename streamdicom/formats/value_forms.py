@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import isfinite
 from sys import float_info
-from typing import TypeAlias
 
 from streamdicom._late import late_pattern
+from streamdicom._typing import TypeAlias
 from streamdicom.dicom import (
     DECODERS,
     MAX_SINGLE,

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias
 
 from streamdicom._encoded import ENCODED
 from streamdicom._push import StickyWriter
+from streamdicom._typing import Any, ClassVar, TypeAlias
 from streamdicom.dicom import VRS, Form, ValueRepresentation, format_tag
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import (

@@ -4,9 +4,8 @@ An index of 24 bytes a data set stands beside its source. The places at which da
 text, so every part of it reads as the whole does, with the same indices, byte offsets, errors and deviations.
 """
 
-from typing import TYPE_CHECKING
-
 from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from streamdicom.index.access import StreamIndex

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, BinaryIO, cast
 
+from streamdicom._typing import TYPE_CHECKING, BinaryIO, cast
 from streamdicom.events import Event
 from streamdicom.index.base import DatasetIndex
 from streamdicom.index.parts import Member, Split

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Self, overload
 
 from streamdicom._html import table
+from streamdicom._typing import TYPE_CHECKING, Self, overload
 from streamdicom.errors import IndexMismatchError
 from streamdicom.events import Event
 from streamdicom.options import ReadOptions

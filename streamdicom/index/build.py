@@ -7,8 +7,8 @@ from array import array
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import BinaryIO, cast
 
+from streamdicom._typing import BinaryIO, cast
 from streamdicom.errors import InputError
 from streamdicom.formats import DICOM, HEAD_SIZE, JSON, detect
 from streamdicom.index.access import StreamIndex

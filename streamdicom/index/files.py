@@ -12,16 +12,15 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import chain, islice, pairwise, zip_longest
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
 
+from streamdicom._digests import blake2b
 from streamdicom._records import NamedTuple
+from streamdicom._typing import TYPE_CHECKING, BinaryIO
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import InputError
 from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event
 from streamdicom.formats import HEAD_SIZE, JSON, detect
 from streamdicom.index.base import DatasetIndex
-from streamdicom.index.digests import blake2b
 from streamdicom.index.parts import Split
 from streamdicom.index.places import sidecar_of
 from streamdicom.index.scanning import PIECE, has_wrapper, origin_of, starts_and_uids, uid_hash, uid_of
@@ -159,7 +158,7 @@ class FilesIndex(DatasetIndex):
             IndexMismatchError: It has.
         """
         if not is_url(file.path):
-            status = Path(file.path).stat()
+            status = os.stat(file.path)
             if (status.st_size, status.st_mtime_ns) != (file.size, file.mtime):
                 raise self._mismatch("a file has changed since the index was built")
         return file

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from itertools import pairwise
-from typing import BinaryIO
 
+from streamdicom._typing import BinaryIO
 from streamdicom._workers import in_order
 from streamdicom.index.scanning import PIECE, hash_of
 from streamdicom.index.sorting import numbers_of, words

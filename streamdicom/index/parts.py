@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from streamdicom._push import PIECE_SIZE
 from streamdicom._records import NamedTuple, record, replace
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.api import batches, iter_datasets, iter_events
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.codec import DatasetPipeline, reading_pipeline

@@ -7,10 +7,10 @@ from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, pairwise
-from typing import BinaryIO, Literal, TypeAlias, cast, get_args
 
 from streamdicom._late import late_pattern
 from streamdicom._records import replace
+from streamdicom._typing import BinaryIO, Literal, TypeAlias, cast, get_args
 from streamdicom.formats import HEAD_SIZE, JSON, detect
 from streamdicom.index.access import StreamIndex
 from streamdicom.index.base import DatasetIndex

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import BinaryIO
 
 from streamdicom import _native
+from streamdicom._digests import blake2b
 from streamdicom._late import late_pattern
+from streamdicom._typing import BinaryIO
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import InputError, Location
 from streamdicom.events import ELEMENT, END_DATASET
-from streamdicom.formats.json import JsonParser, KeyFilter
-from streamdicom.index.digests import blake2b
+from streamdicom.formats.json import KeyFilter
 from streamdicom.io import read_range
 from streamdicom.jsontext import FIRST, NEXT, BoundaryScanner, CommentError, Origin, Summary, scan
 from streamdicom.limits import Limits
@@ -29,12 +28,13 @@ _HEAD = 1024  # bytes of a data set in which its SOP Instance UID mostly is
 _VALUE = rb'"Value"\s*:\s*\[\s*"([0-9.]{1,64})"\s*\]'
 _VR = rb'"vr"\s*:\s*"UI"'
 _COMMA = rb"\s*,\s*"
-_UID = re.compile(  # pydicom writes the VR after the value
+_UID_PATTERN = (  # pydicom writes the VR after the value
     rb'"00080018"\s*:\s*\{\s*(?:' + _VR + _COMMA + _VALUE + b"|" + _VALUE + _COMMA + _VR + rb")\s*\}"
 )
 _PLAIN = rb'\{[^{}"\\/]*+(?:"[^{}"\\]*+"[^{}"\\/]*+|(?!))*+\}'  # an object whose end is evident
+_UID = late_pattern(_UID_PATTERN)
 _PLAIN_UID = late_pattern(
-    rb'\{\s*(?:"(?!00080018)[0-9A-F]{8}"\s*:\s*' + _PLAIN + _COMMA + rb"|(?!))*+(?:" + _UID.pattern + b")"
+    rb'\{\s*(?:"(?!00080018)[0-9A-F]{8}"\s*:\s*' + _PLAIN + _COMMA + rb"|(?!))*+(?:" + _UID_PATTERN + b")"
 )
 _UID_TAG = late_pattern(rb'0008[^"]{0,3}0018')
 _ESCAPED_ASCII = late_pattern(rb"\\u00[0-7]")
@@ -111,6 +111,8 @@ def has_wrapper(head: bytes) -> bool:
     """
     if _NO_WRAPPER.match(head):
         return False
+    from streamdicom.formats.json import JsonParser  # which takes long to import
+
     codes: set[str] = set()
     options = ReadOptions(on_deviation=lambda deviation: codes.add(deviation.code), on_error="skip")
     with suppress(InputError):
@@ -256,11 +258,14 @@ def _has_uid_key(data: bytes) -> bool:
 
 
 def _parsed_uid(file: BinaryIO, start: int, end: int) -> str | None:
+    from streamdicom.formats.json import JsonParser  # which takes long to import
+
     codes: set[str] = set()
     options = ReadOptions(
         include=["SOPInstanceUID"], on_deviation=lambda deviation: codes.add(deviation.code), on_error="skip"
     )
     skip = KeyFilter.of(options, DatasetConditions({}, options.limits))
+
     parser = JsonParser(options=options, skip=skip, origin=origin_of(file, start))
     for piece in read_range(file, start, end, PIECE):
         events = parser.feed(piece)

@@ -17,18 +17,17 @@ are read from the mapped file, so an index of any size takes no memory, except f
 
 from __future__ import annotations
 
-import json
 import mmap
 import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from typing import BinaryIO
 from zlib import crc32
 
+from streamdicom._digests import blake2b
 from streamdicom._records import NamedTuple
+from streamdicom._typing import BinaryIO
 from streamdicom.errors import IndexMismatchError
-from streamdicom.index.digests import blake2b
 from streamdicom.index.sorting import SortedPairs, words
 from streamdicom.io import MemberPlace, Output, Place, is_url, open_place, read_range, size_of, temporary
 
@@ -125,6 +124,8 @@ def write(
         facts |= {"compression": packing.kind, "content": packing.size, "members": len(packing.places)}
     if files:
         facts |= {"files": files.number, "records": files.size}
+    import json  # which takes long to import
+
     head = json.dumps(facts).encode()
     head += b" " * (-(len(head) + _PREFIX.size) % _WORD)
     columns = chain(_blocks(pair[0] for pair in pairs), _blocks(pair[1] for pair in pairs))
@@ -190,6 +191,8 @@ class Sidecar:
             raise self._damaged("expected an index, found another file")
         if found != checksum or not length <= min(_MAX_HEAD, len(data) - _PREFIX.size):
             raise self._damaged("the index is damaged")
+        import json
+
         try:
             head = json.loads(data[_PREFIX.size : _PREFIX.size + length])
             self.source = Fingerprint(int(head["size"]), str(head["digest"]))

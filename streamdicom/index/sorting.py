@@ -6,8 +6,8 @@ import heapq
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
 
+from streamdicom._typing import BinaryIO
 from streamdicom.io import read_range, temporary
 
 _RUN = 16 * 1024  # pairs that are sorted in memory

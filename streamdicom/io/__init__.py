@@ -1,5 +1,7 @@
 """Sources, targets, connections, compression and temporary files."""
 
+from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.io.compression import (
     COMPRESSION_SUFFIXES,
     COMPRESSIONS,
@@ -13,11 +15,13 @@ from streamdicom.io.compression import (
 )
 from streamdicom.io.expansion import Expansion
 from streamdicom.io.ranges import Place, absolute, exists, is_folder, is_url, open_place, read_range, size_of
-from streamdicom.io.remote import RemoteStatus, file_system, full_url, remote_errors, remote_files, remote_status
 from streamdicom.io.sources import CHUNK, Source, as_bytes, check_source, check_target, chunks, name_of, not_blank
-from streamdicom.io.spool import LazyValue, SpooledValue, SpoolFile
 from streamdicom.io.targets import NamedFile, Output, Target, hidden, is_special, naming, temporary
-from streamdicom.io.unpacked import MemberPlace, UnpackedFile, content_from
+
+if TYPE_CHECKING:
+    from streamdicom.io.remote import RemoteStatus, file_system, full_url, remote_errors, remote_files, remote_status
+    from streamdicom.io.spool import LazyValue, SpooledValue, SpoolFile
+    from streamdicom.io.unpacked import MemberPlace, UnpackedFile, content_from
 
 __all__ = [
     "CHUNK",
@@ -66,3 +70,13 @@ __all__ = [
     "size_of",
     "temporary",
 ]
+
+# Few reads need them.
+_LATE = {
+    **dict.fromkeys(
+        ("RemoteStatus", "file_system", "full_url", "remote_errors", "remote_files", "remote_status"), "remote"
+    ),
+    **dict.fromkeys(("LazyValue", "SpoolFile", "SpooledValue"), "spool"),
+    **dict.fromkeys(("MemberPlace", "UnpackedFile", "content_from"), "unpacked"),
+}
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())

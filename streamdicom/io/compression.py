@@ -10,9 +10,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Protocol
 
 from streamdicom._push import PIECE_SIZE
+from streamdicom._typing import Any, Protocol
 from streamdicom.errors import InputError, TruncatedError
 from streamdicom.io.expansion import Expansion
 

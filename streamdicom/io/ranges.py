@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO, TypeAlias, cast
 
-from streamdicom.io.remote import file_system, remote_errors
+from streamdicom._typing import BinaryIO, TypeAlias, cast
 
 _BLOCK = 64 * 1024
 
@@ -26,7 +24,7 @@ def is_url(place: object) -> bool:
 
 def absolute(place: Place) -> str:
     """Return a place that means the same in every process."""
-    return cast(str, place) if is_url(place) else os.path.abspath(os.fspath(place))  # noqa: PTH100 - keeps links
+    return cast(str, place) if is_url(place) else os.path.abspath(os.fspath(place))
 
 
 def is_folder(place: Place) -> bool:
@@ -36,7 +34,9 @@ def is_folder(place: Place) -> bool:
         OSError: The place cannot be reached.
     """
     if not is_url(place):
-        return Path(place).is_dir()
+        return os.path.isdir(place)
+    from streamdicom.io.remote import file_system, remote_errors
+
     url = cast(str, place)
     system, path = file_system(url)
     with remote_errors(url):
@@ -46,7 +46,9 @@ def is_folder(place: Place) -> bool:
 def exists(place: Place) -> bool:
     """Return whether there is something at a place."""
     if not is_url(place):
-        return Path(place).exists()
+        return os.path.exists(place)
+    from streamdicom.io.remote import file_system, remote_errors
+
     url = cast(str, place)
     system, path = file_system(url)
     with remote_errors(url):
@@ -61,7 +63,9 @@ def open_place(place: Place, mode: str = "rb") -> BinaryIO:
         ValueError: It is a URL, and the file system is not known; see ``file_system``.
     """
     if not is_url(place):
-        return cast(BinaryIO, Path(place).open(mode))
+        return cast(BinaryIO, open(place, mode))
+    from streamdicom.io.remote import file_system, remote_errors
+
     url = cast(str, place)
     system, path = file_system(url)
     with remote_errors(url):

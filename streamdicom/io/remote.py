@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
-from typing import Any, BinaryIO, cast
 
 from streamdicom._late import late_pattern
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any, BinaryIO, cast
 
 _MAGIC = late_pattern(r"[*?\[]")  # of a glob pattern
 _STATES = ("ETag", "etag", "LastModified", "mtime", "updated", "last_modified", "created")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol, TypeGuard
+
+from streamdicom._typing import Protocol, TypeGuard
 
 
 class Connection(Protocol):

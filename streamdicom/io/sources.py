@@ -6,8 +6,8 @@ import errno
 import io
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import BinaryIO, TypeAlias, cast
 
+from streamdicom._typing import BinaryIO, TypeAlias, cast
 from streamdicom.errors import Location, TruncatedError
 from streamdicom.io.ranges import is_url, open_place
 from streamdicom.io.sockets import Connection, is_connection, receive

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import io
 import os
-import weakref
 from _thread import allocate_lock  # threading takes a while to import
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+
+from streamdicom._typing import Any, Self
 
 _MAX_IN_MEMORY = 1024 * 1024  # bytes, before there is a file
 
@@ -31,10 +31,12 @@ class SpoolFile:
     """
 
     def __init__(self, max_in_memory: int = _MAX_IN_MEMORY) -> None:
-        from tempfile import SpooledTemporaryFile  # slow to import: a tenth of the time of this package
+        # Both are slow to import: a tenth of the time of this package.
+        from tempfile import SpooledTemporaryFile
+        from weakref import finalize
 
         file = SpooledTemporaryFile(max_size=max_in_memory)  # noqa: SIM115 - closed by the finalizer
-        self._release = weakref.finalize(self, file.close)
+        self._release = finalize(self, file.close)
         self._file = file
         self._lock = allocate_lock()
         self.size = 0

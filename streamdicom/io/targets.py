@@ -5,17 +5,18 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, BinaryIO, Self, TypeAlias, cast
 
+from streamdicom._typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeAlias, cast
 from streamdicom.errors import OutputError
 from streamdicom.io.compression import new_compressor
 from streamdicom.io.ranges import is_url
-from streamdicom.io.remote import RemoteOutput
 from streamdicom.io.sockets import Connection, SendingFile, is_connection
 from streamdicom.io.sources import CHUNK
+
+if TYPE_CHECKING:
+    from streamdicom.io.remote import RemoteOutput
 
 _MAX_IN_MEMORY = 1024 * 1024  # bytes of a temporary file
 _MAX_STEM = 200  # bytes; a name may have 255
@@ -32,9 +33,50 @@ def temporary() -> BinaryIO:
     ...     file.write(b"a")
     1
     """
-    from tempfile import SpooledTemporaryFile  # a tenth of the time that importing this package takes
+    return cast(BinaryIO, _Temporary())
 
-    return cast(BinaryIO, SpooledTemporaryFile(_MAX_IN_MEMORY))
+
+class _Temporary:
+    """A file in memory, or on the disk once it is large.
+
+    ``tempfile`` has one too, but takes as long to import as half of Python to start, and most files stay small.
+    """
+
+    def __init__(self) -> None:
+        self._file: BinaryIO = io.BytesIO()
+        self._is_in_memory = True
+
+    def write(self, data: Any) -> int:
+        written = self._file.write(data)
+        if self._is_in_memory and self._file.tell() > _MAX_IN_MEMORY:
+            self._move()
+        return written
+
+    def _move(self) -> None:
+        from tempfile import TemporaryFile
+
+        memory, self._file, self._is_in_memory = self._file, cast(BinaryIO, TemporaryFile()), False  # noqa: SIM115 - as this file
+        position = memory.tell()
+        memory.seek(0)
+        while piece := memory.read(CHUNK):
+            self._file.write(piece)
+        self._file.seek(position)
+
+    def writelines(self, pieces: Iterable[Any]) -> None:
+        for piece in pieces:
+            self.write(piece)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._file)
 
 
 @contextmanager
@@ -64,7 +106,9 @@ class NamedFile(io.FileIO):
         closefd: Whether the descriptor is closed with the file.
     """
 
-    def __init__(self, file: Path | int, mode: str, name: str | os.PathLike[str], *, closefd: bool = True) -> None:
+    def __init__(
+        self, file: str | os.PathLike[str] | int, mode: str, name: str | os.PathLike[str], *, closefd: bool = True
+    ) -> None:
         with naming(name):
             super().__init__(file, mode, closefd)
         self._name = name
@@ -99,10 +143,12 @@ class Output:
         self._compressor = new_compressor(compression) if compression else None
         self._is_whole = True  # False while a write is under way, and after one has failed
         self._name: str | os.PathLike[str] = ""  # as the caller gave it
-        self._path: Path | None = None
-        self._partial: Path | None = None
+        self._path: str | None = None
+        self._partial: str | None = None
         self._remote: RemoteOutput | None = None
         if is_url(target):
+            from streamdicom.io.remote import RemoteOutput
+
             self._remote = RemoteOutput(cast(str, target))
             self._file = self._remote.file
         elif isinstance(target, str | os.PathLike):
@@ -121,14 +167,15 @@ class Output:
 
     def _open(self, name: str | os.PathLike[str]) -> BinaryIO:
         if is_special(name):
-            self._path = Path(name)
+            self._path = os.fspath(name)
             return io.BufferedWriter(NamedFile(self._path, "w", name))
         # A link stays a link: the file that it points to is replaced.
-        self._path = path = Path(os.path.realpath(name))
+        self._path = path = os.path.realpath(name)
         mode = 0o666  # less the umask
         with suppress(FileNotFoundError):
-            mode = stat.S_IMODE(path.stat().st_mode)
-        self._partial = path.with_name(f"{hidden(path.name)}.{os.urandom(4).hex()}.partial")
+            mode = stat.S_IMODE(os.stat(path).st_mode)
+        folder, own = os.path.split(path)
+        self._partial = os.path.join(folder, f"{hidden(own)}.{os.urandom(4).hex()}.partial")
         descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
         return io.BufferedRandom(NamedFile(descriptor, "r+", name))
 
@@ -198,7 +245,7 @@ class Output:
         with naming(self._name):
             self._file.close()
             if self._partial is not None:
-                self._partial.replace(self._path)
+                os.replace(self._partial, self._path)
                 self._partial = None
 
     def __enter__(self) -> Self:
@@ -220,7 +267,7 @@ class Output:
             self._file.close()
         if self._partial is not None:
             with suppress(FileNotFoundError):
-                self._partial.unlink()
+                os.unlink(self._partial)
             self._partial = None
 
 
@@ -231,7 +278,7 @@ def is_special(path: str | os.PathLike[str]) -> bool:
     (True, False)
     """
     try:
-        return not stat.S_ISREG(Path(path).stat().st_mode)
+        return not stat.S_ISREG(os.stat(path).st_mode)
     except FileNotFoundError:
         return False
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from streamdicom._records import NamedTuple
+from streamdicom._typing import BinaryIO
 from streamdicom.io.compression import Decompressor
 from streamdicom.io.expansion import Expansion
 from streamdicom.io.ranges import read_range

@@ -7,9 +7,8 @@ The tokenizer and the emitter never hold a whole document in memory.
 [(9, '1e400')]
 """
 
-from typing import TYPE_CHECKING
-
 from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64
 from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
 from streamdicom.jsontext.grammar import Expect

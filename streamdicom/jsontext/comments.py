@@ -17,7 +17,7 @@ _OPENING = late_pattern(rb"/[/*]")
 _LINE = rb"[^\r\n]*+((?=[\r\n]))?"
 # ``_VALID_RUN`` in ``strings`` explains (?!).
 _BLOCK = rb"(?:[^*]++|\*(?!/|\Z)|(?!))*+(\*/)?"
-_REST = {b"//": re.compile(_LINE), b"/*": re.compile(_BLOCK)}
+_REST = {b"//": late_pattern(_LINE), b"/*": late_pattern(_BLOCK)}
 _COMMENT = late_pattern(rb'(?:[^"/]++|%b|/(?![/*])|(?!))*+(//%b|/\*%b)' % (_STRING, _LINE, _BLOCK), re.DOTALL)
 
 

@@ -7,10 +7,10 @@ because the sink may have taken part of a block.
 
 from __future__ import annotations
 
+from _json import encode_basestring  # json takes long to import
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from itertools import accumulate
-from json.encoder import encode_basestring
 
 from streamdicom._late import late_pattern
 from streamdicom._push import StickyWriter

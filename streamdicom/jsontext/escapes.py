@@ -5,8 +5,8 @@ These characters occur only within strings, so they can be replaced in any piece
 
 from __future__ import annotations
 
+from _json import encode_basestring_ascii  # json takes long to import
 from collections.abc import Callable
-from json.encoder import encode_basestring_ascii
 
 from streamdicom._late import late_pattern
 

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import TypeAlias
 
 from streamdicom._late import late_pattern
+from streamdicom._typing import TypeAlias
 from streamdicom.jsontext.origin import FIRST, NEXT
 from streamdicom.jsontext.tokens import Token, TokenType
 

@@ -6,8 +6,10 @@ unmasked when the string is decoded.
 
 from __future__ import annotations
 
-import json
 import re
+
+# The module json takes it from here, and takes as long to import as all of jsontext.
+from _json import scanstring
 
 from streamdicom._late import late_pattern
 from streamdicom.jsontext.grammar import Fault
@@ -43,8 +45,6 @@ _RAW_PARTIAL_ESCAPE = late_pattern(_PARTIAL.encode())
 
 # Lone surrogates stand for escaped backslashes and quotation marks: no text decoded from UTF-8 contains one.
 _ESCAPED_BACKSLASH, _ESCAPED_QUOTE = "\udc5c\udc5c", "\udc5c\udc22"
-
-_decode_string = json.JSONDecoder().decode
 
 
 class StringFault(Fault):
@@ -92,7 +92,7 @@ def unescape(string: str) -> str:
     """
     raw = _unmask(string)
     try:
-        text: str = _decode_string(f'"{raw}"')
+        text, _ = scanstring(f'"{raw}"', 1)
     except ValueError:
         raise escape_fault(raw) from None
     if not text.isascii() and SURROGATE.search(text):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TypeAlias
+
+from streamdicom._typing import TypeAlias
 
 NUMBER_TEXT = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 """Pattern of a number (RFC 8259, section 6)."""

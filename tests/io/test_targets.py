@@ -16,7 +16,7 @@ import pytest
 
 from streamdicom.errors import OutputError
 from streamdicom.io.compression import decompress
-from streamdicom.io.targets import Output
+from streamdicom.io.targets import Output, temporary
 
 _DATA = bytes(range(256)) * 1000
 
@@ -256,3 +256,20 @@ def test_discarded_compressed_output_leaves_no_file(tmp_path: Path) -> None:
     with Output(tmp_path / "out.gz", "gzip") as output:
         output.write(_DATA)
     assert _names(tmp_path) == []
+
+
+def test_temporary_file_moves_to_the_disk_when_it_is_large() -> None:
+    size = 3 << 20
+    with temporary() as file:
+        file.write(b"abc")
+        file.seek(1)
+        with pytest.raises(OSError, match="fileno"):
+            file.fileno()  # in memory
+        file.writelines([b"x" * size, b"yz"])
+        assert (file.tell(), file.fileno() >= 0) == (size + 3, True)
+        file.seek(size - 1)
+        file.truncate()
+        file.write(b"end")
+        file.seek(0)
+        assert file.read() == b"a" + b"x" * (size - 2) + b"end"
+    assert file.closed

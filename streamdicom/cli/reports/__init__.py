@@ -1,8 +1,7 @@
 """Reports of ``validate`` and ``diff``: text, JSON, JUnit XML, SARIF and HTML."""
 
-from typing import TYPE_CHECKING
-
 from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from streamdicom.cli.reports.base import Findings, Report

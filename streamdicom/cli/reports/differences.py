@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from abc import ABC, abstractmethod
-from typing import Any
 
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any
 from streamdicom.cli.terminal import counted
 from streamdicom.errors import Location
 
@@ -82,8 +81,11 @@ class DiffJson(DiffReport):
 
     def __init__(self, one: str, other: str) -> None:
         super().__init__(one, other)
+        from json import dumps  # which takes long to import
+
+        self._dumps = dumps
         self._comma = ""
-        names = json.dumps({"a": one, "b": other})[1:-1]
+        names = dumps({"a": one, "b": other})[1:-1]
         sys.stdout.write(f'{{{names}, "differences": [')
 
     def add(self, found: FoundDifference) -> None:
@@ -94,7 +96,7 @@ class DiffJson(DiffReport):
             "place": {"a": _fields(found.place), "b": _fields(found.other_place)},
             "text": found.text,
         }
-        sys.stdout.write(self._comma + json.dumps(row))
+        sys.stdout.write(self._comma + self._dumps(row))
         self._comma = ",\n"
 
     def end(self, count: int) -> None:

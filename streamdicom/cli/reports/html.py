@@ -11,9 +11,9 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from html import escape
-from typing import IO
 
 from streamdicom import __version__
+from streamdicom._typing import IO
 from streamdicom.cli.reports.base import CHECKS, Findings, Report, not_checked
 from streamdicom.cli.terminal import counted, plain
 from streamdicom.deviations import DEVIATIONS, Deviation, Severity

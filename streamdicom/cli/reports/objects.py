@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.cli.reports.base import Findings, Report
 from streamdicom.deviations import Deviation, Severity
 from streamdicom.errors import InputError, Location

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 from urllib.parse import quote
 
 from streamdicom import __version__
+from streamdicom._typing import Any
 from streamdicom.cli.reports.base import CHECKS, Findings, Report
 from streamdicom.deviations import DEVIATIONS, Deviation, Severity
 from streamdicom.errors import InputError, Location

@@ -3,9 +3,8 @@
 A program that only writes need not import the reader, and the other way round.
 """
 
-from typing import TYPE_CHECKING
-
 from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.formats.json.key_filter import KeyFilter
 
 if TYPE_CHECKING:

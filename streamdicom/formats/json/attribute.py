@@ -6,11 +6,11 @@ because ``vr`` may follow them, as in the JSON of pydicom. Long values are never
 
 from __future__ import annotations
 
+from _json import encode_basestring  # json takes long to import
 from binascii import b2a_base64
 from collections.abc import Callable
-from json.encoder import encode_basestring
-from typing import Any, TypeAlias
 
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.dicom import VRS, Form
 from streamdicom.errors import InputError, LimitError
 from streamdicom.events import (

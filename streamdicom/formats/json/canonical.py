@@ -14,10 +14,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from functools import cache
-from typing import TypeAlias, cast
 
 from streamdicom._cache import BoundedCache
 from streamdicom._late import late_pattern
+from streamdicom._typing import TypeAlias, cast
 from streamdicom.events import ELEMENT, Event, Value
 from streamdicom.formats.json.values import NAME, PARSERS
 from streamdicom.formats.value_forms import SINGLE_VRS

@@ -6,11 +6,11 @@ are delivered in parts. A value that cannot be right is kept as JSON text, or it
 
 from __future__ import annotations
 
+from _json import encode_basestring  # json takes long to import
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from json.encoder import encode_basestring
-from typing import Any, ClassVar
 
+from streamdicom._typing import Any, ClassVar
 from streamdicom.dicom import NAME_GROUPS, VRS
 from streamdicom.errors import DicomJsonError, InputError, LimitError
 from streamdicom.events import LAST_SEGMENT, SEGMENT

@@ -7,8 +7,8 @@ of them are inline, and START_FRAGMENT needs the length of each.
 
 from __future__ import annotations
 
+from _json import encode_basestring  # json takes long to import
 from binascii import b2a_base64
-from json.encoder import encode_basestring
 
 from streamdicom.errors import LimitError
 from streamdicom.events import END_FRAGMENTS, LAST_SEGMENT, START_FRAGMENT, START_FRAGMENTS, Event

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeAlias
 
 from streamdicom._push import PushParser
+from streamdicom._typing import Any, ClassVar, TypeAlias
 from streamdicom.events import Event
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.keys import KEYS, may_be_key

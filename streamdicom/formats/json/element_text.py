@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import binascii
 import re
+from _json import encode_basestring  # json takes long to import
 from collections.abc import Callable
 from functools import lru_cache
-from json.encoder import encode_basestring
 from math import isfinite
 from operator import attrgetter
-from typing import Any, TypeAlias
 
 from streamdicom._cache import BoundedCache
 from streamdicom._dictionary import entry_of
 from streamdicom._late import late_pattern
 from streamdicom._records import NamedTuple
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.dicom import (
     MAX_TAG,
     NAME_GROUPS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
 
+from streamdicom._typing import TypeAlias
 from streamdicom.dicom import NAME_GROUPS
 from streamdicom.formats.value_forms import INEXACT_NUMBER
 

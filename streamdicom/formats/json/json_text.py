@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from sys import maxsize
 from types import ModuleType
-from typing import Any, TypeAlias
 
 from streamdicom import _native
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.dicom import SPECIFIC_CHARACTER_SET
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event
 from streamdicom.formats.json.element_text import MAX_STYLES, ElementText, Known, element_text_of

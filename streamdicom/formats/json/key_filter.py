@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any, Self
 
 from streamdicom._cache import BoundedCache
+from streamdicom._typing import Any, Self
 from streamdicom.formats.levels import Answer, Levels
 from streamdicom.options import ReadOptions
 from streamdicom.patterns import DatasetConditions, Selection, selection

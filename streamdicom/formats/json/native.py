@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, TypeAlias
 
 from streamdicom import _native
 from streamdicom._push import PIECE_SIZE
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.errors import Location
 from streamdicom.events import Event
 from streamdicom.formats.encoded import SelfEncoding

@@ -22,8 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from operator import length_hint
-from typing import ClassVar
 
+from streamdicom._typing import ClassVar
 from streamdicom.dicom import DELIMITER_GROUP, FILE_META_GROUP, format_tag, is_group_length
 from streamdicom.errors import InputError, JsonSyntaxError, Location, StreamDicomError, TruncatedError
 from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event

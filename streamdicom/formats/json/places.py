@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from streamdicom._late import late_pattern
+from streamdicom._typing import Any
 from streamdicom.formats.places import Places
 from streamdicom.jsontext import length_in_bytes
 

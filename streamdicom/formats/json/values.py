@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+from _json import encode_basestring  # json takes long to import
 from collections.abc import Callable, Iterable, Sequence
-from json.encoder import encode_basestring
 from sys import float_info
-from typing import Any
 
 from streamdicom._late import late_pattern
+from streamdicom._typing import Any
 from streamdicom.dicom import (
     INTEGER_RANGES,
     MAX_TAG,

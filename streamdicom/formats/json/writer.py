@@ -7,9 +7,9 @@ segments of one value.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
 
 from streamdicom._encoded import ENCODED, UNCHANGED
+from streamdicom._typing import Any, ClassVar
 from streamdicom.dicom import Form
 from streamdicom.errors import InputError, LimitError, OutputError
 from streamdicom.events import Event, EventType

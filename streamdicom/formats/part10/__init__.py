@@ -3,9 +3,8 @@
 A program that only reads need not import the writer, and the other way round.
 """
 
-from typing import TYPE_CHECKING
-
 from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from streamdicom.formats.part10.parser import Part10Parser

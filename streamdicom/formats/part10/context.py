@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 from streamdicom._cache import MAX_KNOWN_TAGS, BoundedCache
 from streamdicom._dictionary import entry_of, private_entry_of
+from streamdicom._typing import Any
 from streamdicom.dicom import (
     LUT_DATA,
     LUT_DESCRIPTOR,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, BinaryIO
 
+from streamdicom._typing import Any, BinaryIO
 from streamdicom.deviations import warner
 from streamdicom.dicom import (
     FILE_META_GROUP,

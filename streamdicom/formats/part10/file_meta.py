@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, TypeAlias
 
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.dicom import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     FILE_META_GROUP,

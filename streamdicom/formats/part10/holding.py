@@ -8,11 +8,11 @@ events of a longer one are held, and its bytes are kept, until it ends or has mo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
 
 from streamdicom._encoded import ENCODED, take_back
 from streamdicom._push import PushParser
 from streamdicom._records import record
+from streamdicom._typing import Any, ClassVar
 from streamdicom.dicom import EXPLICIT_LITTLE_ENDIAN
 from streamdicom.events import END_SEQUENCE, START_SEQUENCE, Event
 from streamdicom.formats.part10.context import IMPLIED, NO_END, PUBLIC, UN, Context, ElementContext

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.deviations import DEVIATIONS
 from streamdicom.dicom import (
     DECODERS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO
 
+from streamdicom._typing import Any, BinaryIO
 from streamdicom.dicom import DECODERS, VRS, Form, FragmentCheck, field_numbers, field_text
 from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import SEPARATED_VRS, are_rounded, check_count, check_values, separator_error

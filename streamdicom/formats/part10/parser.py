@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar
 
 from streamdicom import _native
 from streamdicom._cache import BoundedCache
 from streamdicom._push import PIECE_SIZE
+from streamdicom._typing import Any, ClassVar
 from streamdicom._warn import warn
 from streamdicom.dicom import (
     EXPLICIT_BIG_ENDIAN,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.dicom import SHORT_VRS, Encoding
 from streamdicom.events import ELEMENT, END_ITEM, START_ITEM, START_SEQUENCE, Event
 from streamdicom.formats.places import Places

@@ -5,9 +5,9 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from contextlib import suppress
-from typing import Any
 
 from streamdicom._push import PIECE_SIZE
+from streamdicom._typing import Any
 from streamdicom.errors import DicomFileError
 from streamdicom.io import FREE_SIZE, Expansion
 from streamdicom.limits import Limits

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
 
 from streamdicom._push import drained
+from streamdicom._typing import BinaryIO
 from streamdicom.deviations import DEVIATIONS
 from streamdicom.events import Event
 from streamdicom.formats.part10.parser import Part10Parser

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, partial
-from weakref import ref
 
 from streamdicom._encoded import ENCODED, take_back
 from streamdicom._records import NamedTuple
@@ -90,6 +89,8 @@ class RecoveringParser(HoldingParser):
 
     @cached_property
     def _policy(self) -> PlacedDeviationPolicy:
+        from weakref import ref  # which takes long to import
+
         parser = ref(self)  # without a cycle, which only the garbage collector would free
 
         def locate() -> Location:

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from struct import error as struct_error
 from types import ModuleType
-from typing import Any, TypeAlias
 
 from streamdicom import _native
 from streamdicom._cache import BoundedCache
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.dicom import (
     ENCODERS,
     EXPLICIT_BIG_ENDIAN,

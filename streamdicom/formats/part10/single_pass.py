@@ -11,9 +11,9 @@ of their header depends on their length.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, BinaryIO, ClassVar
 
 from streamdicom._encoded import ENCODED
+from streamdicom._typing import Any, BinaryIO, ClassVar
 from streamdicom.dicom import (
     FILE_META_GROUP,
     MAX_TAG,
@@ -35,7 +35,6 @@ from streamdicom.formats.kept_text import BYTES_VR, KeptValues
 from streamdicom.formats.part10.element_output import MAX_LENGTH, ElementOutput, encapsulated_error, length_error
 from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, ITEM_TAG, LENGTH_32, SEQUENCE_END
 from streamdicom.formats.part10.long_values import BinaryValue, SpooledValues
-from streamdicom.formats.part10.recode import events_taken_back
 from streamdicom.formats.part10.runs import write_entry
 from streamdicom.formats.part10.states import WRITER_TRANSITIONS, OpenItem, WriterState, move_to
 from streamdicom.formats.part10.values import NotEncodableError, is_odd_number
@@ -121,9 +120,10 @@ class SinglePassWriter(ElementOutput):
             first: The writer, with the same target.
             origin: The offset of the file in the target.
         """
+        from streamdicom.formats.part10.recode import events_taken_back  # which needs the parser
+
         self._guard(first._flush)
-        events = events_taken_back(self._target, origin, self._temporary, self._limits, first._index or 0)
-        self.write_all(events)
+        self.write_all(events_taken_back(self._target, origin, self._temporary, self._limits, first._index or 0))
         if first._spooled is not None or first._kept_values is not None:
             self._guard(self._take_element_over, first)
         self.write(first._event)

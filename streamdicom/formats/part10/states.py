@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any
 
 from streamdicom._encoded import UNCHANGED, Encoded
+from streamdicom._typing import Any
 from streamdicom.events import EventType
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
+from streamdicom._typing import Any
 from streamdicom.dicom import (
     ENCODERS,
     MAX_SHORT_LENGTH,

@@ -7,8 +7,8 @@ file so far back and writes it in UTF-8. Therefore the target must be a file tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import BinaryIO
 
+from streamdicom._typing import BinaryIO
 from streamdicom.events import Event
 from streamdicom.formats.part10.single_pass import SinglePassWriter
 from streamdicom.formats.part10.values import NotEncodableError

@@ -11,9 +11,9 @@ A value that cannot be right costs its attribute: ``_give_up`` leaves the attrib
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from streamdicom._late import late_pattern
+from streamdicom._typing import Any
 from streamdicom.dicom import VRS, Form
 from streamdicom.errors import DicomXmlError, InputError, LimitError, Location
 from streamdicom.events import (

@@ -12,12 +12,12 @@ scans them instead.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
 from xml.parsers import expat
 
 from streamdicom._late import late_pattern
 from streamdicom._push import PIECE_SIZE
 from streamdicom._records import record
+from streamdicom._typing import TYPE_CHECKING, Self
 from streamdicom.errors import LimitError, Location, TruncatedError, XmlSyntaxError
 from streamdicom.limits import Limits
 

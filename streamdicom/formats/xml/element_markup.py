@@ -9,10 +9,10 @@ import binascii
 from collections.abc import Callable
 from functools import lru_cache
 from math import isfinite
-from typing import Any, TypeAlias
 
 from streamdicom._cache import BoundedCache
 from streamdicom._late import late_pattern
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.dicom import MAX_TAG, UTF_8_TERM, VRS, Form, empty_text, format_tag, keyword
 from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import (

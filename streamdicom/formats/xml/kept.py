@@ -6,11 +6,10 @@ text has such a form.
 
 from __future__ import annotations
 
-import json
-from json.encoder import encode_basestring
-from typing import Any
+from _json import encode_basestring  # json takes long to import
 
 from streamdicom._late import late_pattern
+from streamdicom._typing import Any
 from streamdicom.dicom import NAME_GROUPS, VRS, Form
 from streamdicom.errors import OutputError
 from streamdicom.formats.xml.element_markup import escape, quoted, reference
@@ -61,6 +60,8 @@ def xml_of(text: str) -> tuple[str, str] | None:
     ('US', '<Value number="1">many</Value><Value number="2"/>')
     >>> xml_of('{"vr":"US","Value":[true]}')
     """
+    import json  # which takes long to import
+
     try:
         attribute = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
         vr, member, value = _members(attribute)

@@ -12,9 +12,9 @@ automaton itself stands between two attributes, so a wrong answer costs time and
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
 
 from streamdicom import _native
+from streamdicom._typing import Any
 from streamdicom.dicom import keyword
 from streamdicom.formats.pixel_representation import learn_pixel_representation
 from streamdicom.formats.places import KeepsPlaces

@@ -21,10 +21,10 @@ the entry in ``DEVIATIONS`` says.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
 
 from streamdicom._cache import BoundedCache
 from streamdicom._push import PushParser
+from streamdicom._typing import TypeAlias
 from streamdicom.dicom import (
     DELIMITER_GROUP,
     FILE_META_GROUP,

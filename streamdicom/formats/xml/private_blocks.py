@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
+from streamdicom._typing import TypeAlias
 from streamdicom.errors import DicomXmlError
 
 MAX_CREATOR_LENGTH = 256

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import isfinite
 from sys import float_info
-from typing import TypeAlias
 
+from streamdicom._typing import TypeAlias
 from streamdicom.dicom import (
     INTEGER_RANGES,
     NAME_GROUPS,

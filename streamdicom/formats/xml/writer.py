@@ -6,9 +6,9 @@ Each data set becomes an XML document. The markup of an element is made at once,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
 
 from streamdicom._encoded import ENCODED, UNCHANGED
+from streamdicom._typing import Any, ClassVar
 from streamdicom.dicom import VRS, Form, json_value
 from streamdicom.errors import OutputError
 from streamdicom.events import Event, EventType

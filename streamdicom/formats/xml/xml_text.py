@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from types import ModuleType
-from typing import Any, TypeAlias
 
 from streamdicom import _native
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.dicom import SPECIFIC_CHARACTER_SET, keyword
 from streamdicom.errors import OutputError
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event

@@ -134,7 +134,7 @@ def _content(unit: Unit, file: BinaryIO, places: list[MemberPlace] | None) -> It
 def _check(unit: Unit, file: BinaryIO) -> None:
     """Check that the open file is what it was, and that its path still leads to it."""
     status = os.fstat(file.fileno())
-    there = os.stat(unit.path)  # noqa: PTH116 - a str
+    there = os.stat(unit.path)
     same = (status.st_dev, status.st_ino) == (there.st_dev, there.st_ino)
     if not same or (status.st_size, status.st_mtime_ns) != (unit.size, unit.mtime):
         raise SourceChangedError(f"{unit.path}: the file has changed since it was opened")

@@ -169,7 +169,7 @@ class Catalog:
 
     def __init__(self, folder: str | os.PathLike[str], path: str | os.PathLike[str] | None = None) -> None:
         self.folder = os.path.realpath(folder)
-        if not os.path.isdir(self.folder):  # noqa: PTH112 - as below
+        if not os.path.isdir(self.folder):
             raise NotADirectoryError(f"expected a folder: {os.fspath(folder)!r}")
         self._database = Database(Path(path)) if path is not None else self._own()
         self.put_aside = self._database.put_aside
@@ -210,7 +210,7 @@ class Catalog:
             OSError: The folder does not exist.
             sqlite3.Error: The index cannot be written.
         """
-        if not os.path.isdir(self.folder):  # noqa: PTH112 - as below
+        if not os.path.isdir(self.folder):
             raise NotADirectoryError(f"expected a folder: {self.folder!r}")  # keep the index
         ticker = Ticker(progress)
         excluded = [id_ for id_ in (file_id(self._database.path.parent),) if id_ and self._is_within_own()]
@@ -244,7 +244,7 @@ class Catalog:
             ValueError: The file is outside the folder.
             OSError: The file cannot be read.
         """
-        name = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))  # noqa: PTH118, PTH119, PTH120
+        name = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
         if not is_within(name, self.folder):
             raise ValueError("expected a file in the folder of the catalog")
         batch = _Batch(self._database)
@@ -258,7 +258,7 @@ class Catalog:
 
     def remove(self, path: str | os.PathLike[str]) -> None:
         """Remove a file from the index; the file itself stays."""
-        name = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))  # noqa: PTH118, PTH119, PTH120
+        name = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
         with self._database.writing() as connection:
             forget(connection, self._key(name))
         self._settle()
@@ -277,7 +277,7 @@ class Catalog:
         return os.fsencode(os.path.relpath(path, self.folder))
 
     def _path(self, key: bytes) -> str:
-        return os.path.join(self.folder, os.fsdecode(key))  # noqa: PTH118 - names need not be text
+        return os.path.join(self.folder, os.fsdecode(key))
 
     def _is_known(self, path: str, status: os.stat_result) -> bool:
         with self._database.reading() as connection:
@@ -296,7 +296,7 @@ class Catalog:
         batch.add(Start(key))
         status: tuple[int, int] = (0, 0)
         try:
-            found = os.stat(path)  # noqa: PTH116 - before reading, to notice a change meanwhile
+            found = os.stat(path)
             status = found.st_size, found.st_mtime_ns
             kind = kind_of_file(path)
             for record in records(path, kind) if kind else ():
@@ -334,9 +334,9 @@ class Catalog:
             count += len(gone)
 
     def _is_there(self, path: str) -> bool:
-        if os.path.isdir(path) or not os.path.lexists(path):  # noqa: PTH112 - as below
+        if os.path.isdir(path) or not os.path.lexists(path):
             return False
-        return os.path.islink(path) or is_within(path, self.folder)  # noqa: PTH114
+        return os.path.islink(path) or is_within(path, self.folder)
 
     def _settle(self) -> None:
         """Read files again whose place in the index depended on removed files."""

@@ -141,7 +141,7 @@ class Database:
     def _put_aside(self) -> None:
         for part in _PARTS:
             with suppress(FileNotFoundError):
-                os.replace(f"{self.path}{part}", f"{self.path}{ASIDE}{part}")  # noqa: PTH105 - the suffix is not part of a Path
+                os.replace(f"{self.path}{part}", f"{self.path}{ASIDE}{part}")
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -1,6 +1,6 @@
-"""The digest of an index.
+"""BLAKE2, without OpenSSL.
 
-``hashlib`` has it too, but loads OpenSSL, which takes long.
+``hashlib`` loads OpenSSL, which takes long.
 """
 
 from __future__ import annotations
