@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _Reader: TypeAlias = Callable[[str, Iterable[bytes], Expansion], Iterator[_T]]
 """Reads an input: its name, its bytes and the bound on them."""
+OnFault: TypeAlias = Callable[[InputError], object]
+"""Takes the error of an input, so that the next one is read."""
 
 
 def iter_datasets(
@@ -90,7 +92,10 @@ def iter_events(*sources: str | os.PathLike[str], options: ReadOptions | None = 
 
 
 def iter_named_events(
-    *sources: str | os.PathLike[str], options: ReadOptions | None = None, offsets: DatasetOffsets | None = None
+    *sources: str | os.PathLike[str],
+    options: ReadOptions | None = None,
+    offsets: DatasetOffsets | None = None,
+    on_fault: OnFault | None = None,
 ) -> Iterator[tuple[str, Iterator[Event]]]:
     """Iterate over the inputs of archives: the name of each, and its events.
 
@@ -100,6 +105,8 @@ def iter_named_events(
         sources: As for ``iter_events``.
         options: As for ``iter_events``.
         offsets: Learns the places of the data sets of the current input.
+        on_fault: Takes the error of an input that has no events, in place of raising it. A caller that catches the
+            error of the events of an input can go on too.
 
     >>> from pydicom.data import get_testdata_file
     >>> path = get_testdata_file("CT_small.dcm")
@@ -107,7 +114,7 @@ def iter_named_events(
     [(True, 277)]
     """
     options = _frozen(options)
-    return _iterate(places(sources), _named_reader(options, offsets), options)
+    return _iterate(places(sources), _named_reader(options, offsets), options, on_fault)
 
 
 def iter_heads(
@@ -115,6 +122,7 @@ def iter_heads(
     heads: Heads,
     options: ReadOptions,
     offsets: DatasetOffsets | None = None,
+    on_fault: OnFault | None = None,
 ) -> Iterator[tuple[str, list[Event] | None, Iterator[Event]]]:
     """Iterate over inputs: the name, a few elements of a DICOM file, and all events.
 
@@ -127,6 +135,7 @@ def iter_heads(
         heads: The reader of the elements.
         options: As for ``iter_events``, and as ``heads`` was made for.
         offsets: Learns the places of the data sets of the current input, if its events are read.
+        on_fault: As for ``iter_named_events``.
     """
     options = complete_files(options)
     read = _named_reader(options, offsets)
@@ -135,7 +144,8 @@ def iter_heads(
         if head is not None:
             yield path, head, _events_of(path, read, options)
             continue
-        for name, events in _read_input(recognized(path, status, is_named, force=options.force), read, options):
+        item = recognized(path, status, is_named, force=options.force)
+        for name, events in _read_input(item, read, options, on_fault):
             yield name, None, events
 
 
@@ -169,27 +179,36 @@ def complete_files(options: ReadOptions) -> ReadOptions:
     return replace(options, deviations={"truncated": "error", **options.deviations})
 
 
-def _iterate(sources: list[str], read: _Reader[_T], options: ReadOptions) -> Iterator[_T]:
+def _iterate(
+    sources: list[str], read: _Reader[_T], options: ReadOptions, on_fault: OnFault | None = None
+) -> Iterator[_T]:
     for item in find(sources, force=options.force):
-        yield from _read_input(item, read, options)
+        yield from _read_input(item, read, options, on_fault)
 
 
-def _read_input(item: Input, read: _Reader[_T], options: ReadOptions) -> Iterator[_T]:
+def _read_input(item: Input, read: _Reader[_T], options: ReadOptions, on_fault: OnFault | None = None) -> Iterator[_T]:
     if item.kind in CONTAINERS:
-        yield from _iterate_members(item, read, options.limits)
+        try:
+            yield from _iterate_members(item, read, options.limits, on_fault or _raise)
+        except InputError as error:
+            (on_fault or _raise)(error)
     elif item.kind == Kind.FAULT:
-        raise _error(item.path, item.fault)
+        (on_fault or _raise)(_error(item.path, item.fault))
     elif item.kind != Kind.OTHER:
         with open_input(item.path) as file:
             yield from _named(item.path, read(item.path, pieces(file), Expansion(options.limits)))
 
 
-def _iterate_members(container: Input, read: _Reader[_T], limits: Limits) -> Iterator[_T]:
+def _raise(error: InputError) -> None:
+    raise error
+
+
+def _iterate_members(container: Input, read: _Reader[_T], limits: Limits, on_fault: OnFault) -> Iterator[_T]:
     for member in _named(container.path, members(container, limits)):
         name = member_name(container.path, member.name)
         if member.kind == Kind.FAULT:
-            raise _error(name, member.fault)
-        if member.kind != Kind.OTHER:
+            on_fault(_error(name, member.fault))
+        elif member.kind != Kind.OTHER:
             yield from _named(name, read(name, member.data, member.expansion or Expansion(limits)))
 
 

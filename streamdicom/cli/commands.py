@@ -40,6 +40,10 @@ def _on_error(text: str) -> Argument:
     return choice("--on-error", ("stop", "skip"), default="stop", text=text)
 
 
+_ON_FAULT = "What to do with an input that is not valid: skip leaves out its rest."
+_SOME_SKIPPED = "Some inputs were skipped (--on-error skip)."
+
+
 def _bulk_uri_prefix() -> Argument:
     return option("--bulk-uri-prefix", metavar="PREFIX", default="", text="The start of references to bulk data.")
 
@@ -204,7 +208,7 @@ _EXPORT = Command(
         FORM,
         DEIDENTIFY,
     ),
-    {DONE: "Every input is in the output.", SKIPPED: "Some inputs were skipped (--on-error skip)."},
+    {DONE: "Every input is in the output.", SKIPPED: _SOME_SKIPPED},
 )
 
 _IMPORT = Command(
@@ -465,8 +469,9 @@ _INDEX = Command(
     (
         positional("sources", "FILE", _INDEXED, type=path, nargs="+"),
         _JOBS,
+        _on_error(_ON_FAULT),
     ),
-    {},
+    {SKIPPED: _SOME_SKIPPED},
 )
 
 _COUNT = Command(
@@ -474,8 +479,8 @@ _COUNT = Command(
     "count",
     "Print the number of data sets.",
     "With an index beside the file the file is not read.",
-    (positional("sources", "FILE", _INPUT, type=path, nargs="+"), FORCE),
-    {},
+    (positional("sources", "FILE", _INPUT, type=path, nargs="+"), _on_error(_ON_FAULT), FORCE),
+    {SKIPPED: _SOME_SKIPPED},
 )
 
 _PICKED = (
@@ -544,11 +549,12 @@ _TABLE = Command(
         choice("--ds", ("float64", "string", "decimal"), default="float64", text="The type of DS."),
         choice("--dt", ("string", "timestamp"), default="string", text="The type of DT."),
         flag("--unsigned", text="UL, US and UV are unsigned."),
+        _on_error(_ON_FAULT),
         _JOBS,
         FORCE,
         SELECT,
     ),
-    {},
+    {SKIPPED: _SOME_SKIPPED},
 )
 
 COMMANDS: dict[str, Command] = {

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from streamdicom.cli.arguments import Arguments
-from streamdicom.cli.exit_codes import DONE
 from streamdicom.cli.inputs import size_of
 from streamdicom.cli.progress import ProgressLine
+from streamdicom.cli.skipping import SkippedInputs
 from streamdicom.cli.terminal import console, counted
 from streamdicom.index import build_index, sidecar_of
 
 
 def run(arguments: Arguments) -> int:
     """Run the command."""
+    skipped = SkippedInputs(arguments.on_error)
     for source in arguments.sources:
-        _build(source, arguments.jobs)
-    return DONE
+        with skipped.caught():
+            _build(source, arguments.jobs, skipped)
+    return skipped.code
 
 
-def _build(source: str, jobs: int) -> None:
+def _build(source: str, jobs: int, skipped: SkippedInputs) -> None:
     with ProgressLine(f"Indexing {source}", size_of(source)) as progress:
         done = 0
 
@@ -26,6 +28,8 @@ def _build(source: str, jobs: int) -> None:
             progress.advance(offset - done)
             done = offset
 
-        with build_index(source, jobs=jobs, on_progress=advance) as index:
+        with build_index(
+            source, jobs=jobs, on_progress=advance, on_fault=skipped.add if skipped.skips else None
+        ) as index:
             count = len(index)
     console.note(f"{sidecar_of(source)}: {counted(count, 'data set')}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
 from streamdicom.cli.options import read_options
+from streamdicom.cli.skipping import SkippedInputs
 from streamdicom.cli.terminal import console, counted
 
 
@@ -23,6 +24,7 @@ def run(arguments: Arguments) -> int:
         from streamdicom.columns import TypeOptions, read, write_table
     except ImportError as error:
         raise UsageError('tables need pyarrow; install the extra "arrow"') from error
+    skipped = SkippedInputs(arguments.on_error)
     with usage_errors():
         stream = read(
             *arguments.sources,
@@ -31,6 +33,7 @@ def run(arguments: Arguments) -> int:
             on_mismatch=arguments.on_mismatch,
             types=TypeOptions(arguments.ds, arguments.dt, arguments.unsigned),
             jobs=arguments.jobs,
+            on_fault=skipped.add,
         )
     if arguments.schema:
         for field in stream.schema:
@@ -38,4 +41,4 @@ def run(arguments: Arguments) -> int:
         return DONE
     count = write_table(stream, arguments.output, form)
     console.note(f"{arguments.output}: {counted(count, 'row')}")
-    return DONE
+    return skipped.code

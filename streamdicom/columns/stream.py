@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import closing
 from copy import copy
 from dataclasses import replace
@@ -18,7 +18,7 @@ from streamdicom.columns.rows import OnMismatch, RowBuilder
 from streamdicom.columns.schema import Columns, Schema
 from streamdicom.columns.tasks import batches_of, place_of, plan_tasks
 from streamdicom.columns.types import TypeOptions
-from streamdicom.errors import ColumnError
+from streamdicom.errors import ColumnError, IndexMismatchError, InputError
 from streamdicom.events import Event
 from streamdicom.index import DatasetOffsets, IndexUse, Split
 from streamdicom.io import is_url
@@ -43,6 +43,7 @@ def read(
     rows: int = _ROWS,
     max_length: int = _MAX_LENGTH,
     jobs: int = 1,
+    on_fault: Callable[[InputError], object] | None = None,
 ) -> ColumnStream:
     """Read some elements of each data set as columns of Arrow.
 
@@ -65,6 +66,8 @@ def read(
         rows: The number of rows in a batch.
         max_length: Bytes or characters of a value; a longer one does not fit.
         jobs: The number of processes. The rows keep their order.
+        on_fault: Takes the error of each input that is at fault, which then has the rows of the data sets before. By
+            default the error is raised.
 
     Raises:
         ValueError: An unknown column or choice.
@@ -83,7 +86,7 @@ def read(
         raise ValueError("expected no column _offset, because data sets at a path are not indexed")
     if "_offset" in schema.places:  # the objects of the text must be the data sets
         options = replace(options, deviations={**options.deviations, "wrapper": "error"})
-    return ColumnStream(sources, schema, options, on_mismatch, rows, max_length, jobs)
+    return ColumnStream(sources, schema, options, on_mismatch, rows, max_length, jobs, on_fault)
 
 
 class ColumnStream:
@@ -114,12 +117,14 @@ class ColumnStream:
         rows: int,
         max_length: int,
         jobs: int,
+        on_fault: Callable[[InputError], object] | None,
     ) -> None:
         self.schema: pa.Schema = schema.arrow
         self.sources: list[TableSource] = list(map(place_of, sources))
         self.options = options
         self._schema = schema
         self._jobs = jobs
+        self._on_fault = on_fault
         self._on_mismatch = on_mismatch
         self._rows = rows
         self._max_length = max_length
@@ -132,12 +137,22 @@ class ColumnStream:
             InputError: A source is at fault.
             OSError: A source cannot be read.
         """
-        if self._jobs > 1:
-            yield from batches_of(self, self._jobs)
-            return
+        for found in batches_of(self, self._jobs) if self._jobs > 1 else self.batches_and_faults():
+            if isinstance(found, InputError):
+                if self._on_fault is None:
+                    raise found
+                self._on_fault(found)
+            else:
+                yield found
+
+    def batches_and_faults(self) -> Iterator[pa.RecordBatch | InputError]:
+        """Yield the batches, and the errors of inputs, after which the next input is read."""
         builder = RowBuilder(self._schema, self._on_mismatch, self._max_length)
         offsets = DatasetOffsets() if "_offset" in self._schema.places else None
-        for name, head, events in self._named_events(offsets):
+        faults: list[InputError] = []
+        for name, head, events in self._named_events(offsets, faults.append):
+            yield from faults
+            faults.clear()
             if head is not None and builder.add_head(head, name):
                 if builder.count == self._rows:
                     yield self._batch(builder)
@@ -146,9 +161,16 @@ class ColumnStream:
                 for _ in builder.add_all(events, name, offsets):
                     if builder.count == self._rows or builder.size >= _BATCH_SIZE:
                         yield self._batch(builder)
-            except ColumnError as error:
-                error.filename = name
+            except (ColumnError, IndexMismatchError) as error:
+                error.filename = error.filename or name
                 raise
+            except InputError as error:
+                error.filename = error.filename or name
+                if builder.count:
+                    yield self._batch(builder)
+                yield error
+                builder = RowBuilder(self._schema, self._on_mismatch, self._max_length)
+        yield from faults
         if builder.count:
             yield self._batch(builder)
 
@@ -188,7 +210,7 @@ class ColumnStream:
         return other
 
     def _named_events(
-        self, offsets: DatasetOffsets | None
+        self, offsets: DatasetOffsets | None, on_fault: Callable[[InputError], object]
     ) -> Iterator[tuple[str, list[Event] | None, Iterator[Event]]]:
         """Yield for each input its name, the elements of columns or None, and all events."""
         tags = self._schema.tags
@@ -199,9 +221,9 @@ class ColumnStream:
                 continue
             name = source.source if isinstance(source, Split) else source
             if heads is not None:
-                yield from iter_heads(name, heads=heads, options=self.options, offsets=offsets)
+                yield from iter_heads(name, heads=heads, options=self.options, offsets=offsets, on_fault=on_fault)
                 continue
-            for found, events in iter_named_events(name, options=self.options, offsets=offsets):
+            for found, events in iter_named_events(name, options=self.options, offsets=offsets, on_fault=on_fault):
                 yield found, None, events
 
     def _batch(self, builder: RowBuilder) -> pa.RecordBatch:

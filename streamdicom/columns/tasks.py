@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
 from streamdicom._typing import TYPE_CHECKING
 from streamdicom._workers import in_order
+from streamdicom.errors import IndexMismatchError, InputError
 from streamdicom.index import IndexUse, Split, parse_size, plan_splits
 from streamdicom.inputs import Kind, find, measure, places
 from streamdicom.io import absolute
@@ -22,20 +23,21 @@ _MAX_SIZE = 16 * 1024 * 1024  # bytes of the files of a task
 _SPLIT_SIZE = 64 * 1024 * 1024  # bytes of a part of a file
 
 
-def batches_of(stream: ColumnStream, jobs: int) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of a stream in order, made by several processes."""
-    for _, batch in in_order(_Reader(stream), plan_tasks(stream.sources, options=stream.options), jobs):
-        yield batch
+def batches_of(stream: ColumnStream, jobs: int) -> Iterator[pa.RecordBatch | InputError]:
+    """Yield the batches and the faults of a stream in order, found by several processes."""
+    for _, found in in_order(_Reader(stream), plan_tasks(stream.sources, options=stream.options), jobs):
+        yield found
 
 
 class _Reader:
     """Reads the batches of a task, in a worker."""
 
     def __init__(self, stream: ColumnStream) -> None:
-        self._stream = stream
+        self._stream = stream.of([])  # the caller's function stays in its process
+        self._stream._on_fault = None
 
-    def __call__(self, task: list[TableSource]) -> Iterator[pa.RecordBatch]:
-        return self._stream.of(task).iter_batches()
+    def __call__(self, task: list[TableSource]) -> Iterator[pa.RecordBatch | InputError]:
+        return self._stream.of(task).batches_and_faults()
 
 
 def plan_tasks(
@@ -114,8 +116,17 @@ def _units(
             if options.path is not None and found.kind != Kind.OTHER:
                 yield os.fspath(found.path), found.size
             elif found.kind == Kind.TEXT and (found.size > size or index in ("require", "build")):
-                yield from ((part, None) for part in plan_splits(found.path, target=size, index=index))
+                yield from ((part, None) for part in _parts(found.path, size, index))
             elif found.kind == Kind.COMPRESSED and found.size > size:  # with an index, or a tar file
-                yield from ((part, None) for part in plan_splits(found.path, target=size))
+                yield from ((part, None) for part in _parts(found.path, size))
             elif found.kind != Kind.OTHER:
                 yield os.fspath(found.path), found.size
+
+
+def _parts(path: str, size: int, index: IndexUse = "auto") -> Sequence[TableSource]:
+    try:
+        return plan_splits(path, target=size, index=index)
+    except IndexMismatchError:
+        raise
+    except InputError:
+        return [path]  # reading it finds the fault, after the data sets before

@@ -27,7 +27,11 @@ _MIN_SIZE = 16 * 1024 * 1024  # bytes of a source for each process
 
 
 def build_index(
-    source: Place, *, jobs: int = 1, on_progress: Callable[[int], object] | None = None
+    source: Place,
+    *,
+    jobs: int = 1,
+    on_progress: Callable[[int], object] | None = None,
+    on_fault: Callable[[InputError], object] | None = None,
 ) -> StreamIndex | FilesIndex:
     """Build the index of a stream or of a folder, and write it beside the source.
 
@@ -44,6 +48,8 @@ def build_index(
         jobs: The number of processes for a stream. A program that uses several must protect its main module with
             ``if __name__ == "__main__"``. A short source is scanned by one.
         on_progress: Called with the bytes that have been scanned.
+        on_fault: Takes the error of each file of a folder that cannot be read, and that is left out. By default the
+            error is raised.
 
     Returns:
         The index, which must be closed.
@@ -68,7 +74,7 @@ def build_index(
     place = absolute(source)
     if _is_of_files(place):
         with closing(IndexWriter()) as writer:
-            build_files(place, writer, on_progress)
+            build_files(place, writer, on_progress, on_fault)
         return FilesIndex(place)
     with open_place(place) as file, closing(IndexWriter()) as writer:
         before = fingerprint(file)

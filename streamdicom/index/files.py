@@ -109,7 +109,7 @@ class FilesIndex(DatasetIndex):
 
     def _verify(self) -> None:
         with closing(IndexWriter()) as writer:
-            add_files(self.source, writer, lambda _, __: None)
+            add_files(self.source, writer, lambda _, __: None, lambda _: None)
             found = chain.from_iterable(map(numbers_of, writer.starts()))
             if any(one != other for one, other in zip_longest(self._sidecar.starts(1 << 63), found)):
                 raise self._mismatch("the index has other places than the data sets of the files")
@@ -297,7 +297,12 @@ def listing(place: str) -> Fingerprint:
 # --- building --------------------------------------------------------------------------------------------------
 
 
-def build_files(place: str, writer: IndexWriter, on_progress: Callable[[int], object] | None) -> None:
+def build_files(
+    place: str,
+    writer: IndexWriter,
+    on_progress: Callable[[int], object] | None,
+    on_fault: Callable[[InputError], object] | None = None,
+) -> None:
     """Build the index of files, and write it beside the source."""
     before = listing(place)
     with temporary() as places, temporary() as records:
@@ -312,17 +317,23 @@ def build_files(place: str, writer: IndexWriter, on_progress: Callable[[int], ob
             if on_progress is not None:
                 on_progress(file.start + file.size)
 
-        add_files(place, writer, add)
+        add_files(place, writer, add, on_fault)
         writer.write(sidecar_of(place), before, None, FileTable(places, records, count, size))
 
 
-def add_files(place: str, writer: IndexWriter, add: Callable[[IndexedFile, str], object]) -> None:
+def add_files(
+    place: str,
+    writer: IndexWriter,
+    add: Callable[[IndexedFile, str], object],
+    on_fault: Callable[[InputError], object] | None = None,
+) -> None:
     """Add the data sets of the files of a source to an index.
 
     Args:
         place: The source.
         writer: Takes the data sets.
         add: Takes each file, and its name in the source.
+        on_fault: Takes the error of each file that is left out, in place of raising it. Files are read twice then.
 
     Raises:
         InputError: A file cannot be read, or is a ZIP or tar file.
@@ -331,8 +342,11 @@ def add_files(place: str, writer: IndexWriter, add: Callable[[IndexedFile, str],
     for found in find([place]):
         if found.kind == Kind.OTHER:
             continue
-        check_is_stream(found)
         try:
+            check_is_stream(found)
+            if on_fault is not None:
+                with closing(IndexWriter()) as trial:
+                    _add_file(found, start, trial)
             kind, length = _add_file(found, start, writer)
         except (CommentError, InputError) as cause:
             error = (
@@ -341,7 +355,10 @@ def add_files(place: str, writer: IndexWriter, add: Callable[[IndexedFile, str],
                 else InputError(f"{cause}; only JSON without comments has places")
             )
             error.filename = error.filename or found.path
-            raise error from None
+            if on_fault is None:
+                raise error from None
+            on_fault(error)
+            continue
         name = found.path.removeprefix(place).lstrip("/")
         add(IndexedFile(found.path, kind, found.size, found.mtime, start, 0, 0), name)
         start += max(found.size, length)

@@ -114,7 +114,7 @@ class Options:
             ValueError: An option is invalid.
         """
         columns = self.columns or (DEFAULT_COLUMNS if schema is None else columns_of(schema))
-        bounds = {"rows": self.number("rows"), "max_length": self.number("maxLength")}
+        bounds: dict[str, Any] = {"rows": self.number("rows"), "max_length": self.number("maxLength")}
         reading = {field: self.text(name) for name, field in _READING.items() if name in self._given}
         return read(
             *self.paths,
