@@ -693,7 +693,7 @@ def test_dump_names_write_events(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"root:x:0:0:root", "not DICOM JSON, Native DICOM XML or a DICOM file (byte 0)"),
-        (b"[{}", "the input ends within a JSON document (byte 3, [0])"),
+        (b"[{}", "the input ends within a JSON document (byte 3, [1])"),
         (b"[{},{}]", "expected one data set, found more; read them with iter_datasets() ([1])"),
         (b"[]", "expected one data set, found none"),
         (gzip.compress(b"[{}]")[:-1], "the gzip stream stops before its end"),

@@ -51,6 +51,7 @@ def test_conformant_streams_of_any_format(tmp_path: Path) -> None:
     [
         (b'[{"00100020": {"vr": "LO"', "byte 25, [0].00100020"),
         (b"[{}]x", "byte 4"),
+        (b"[{},\n x, {}]", "byte 6, line 2, column 2, [1]: fatal"),
         (b'[{}, {"00100020": {"vr": "LO", "Value": ["\xff"]}}]', "byte 42, [1].00100020"),
         (b"", "empty"),
     ],

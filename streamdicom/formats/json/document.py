@@ -23,6 +23,7 @@ Move: TypeAlias = Callable[[Any, str], None]
 Moves: TypeAlias = Mapping[int, Mapping[int, Move]]
 """The move for each type of token, by state."""
 
+_BEFORE_DATASET = frozenset({ParserState.ARRAY, ParserState.FIRST, ParserState.UNKNOWN, ParserState.WRAPPED})
 _SCALARS = (
     TokenType.STRING,
     TokenType.STRING_END,
@@ -56,9 +57,11 @@ class DocumentParser(PushParser[Event], ABC):
         self._index = first - 1 if first else None
 
     def _dataset_index(self) -> int | None:
-        """Return the index of the current data set, or of an undecided object."""
-        if self._state in (ParserState.FIRST, ParserState.UNKNOWN, ParserState.WRAPPED):
+        """Return the index of the current data set, or of the one that is expected."""
+        if self._state in _BEFORE_DATASET:
             return 0 if self._index is None else self._index + 1
+        if self._state == ParserState.ROOT and self._index is not None:
+            return self._index + 1
         return self._index
 
     @abstractmethod

@@ -1021,14 +1021,14 @@ BAD_DOCUMENTS: list[tuple[str, str, ReadOptions, type[InputError], str, int | No
     ),
     ("string", f'{MARK}"{KEY}"', ReadOptions(), DicomJsonError, "of a data set, found a string", None, "", []),
     ("null", f"{MARK}null", ReadOptions(), DicomJsonError, "of a data set, found null", None, "", []),
-    ("array in the array", f"[{MARK}[{{}}]]", ReadOptions(), DicomJsonError, "found an array", None, "", []),
+    ("array in the array", f"[{MARK}[{{}}]]", ReadOptions(), DicomJsonError, "found an array", 0, "", []),
     (
         "number in the array",
         f"[{MARK}5]",
         ReadOptions(),
         DicomJsonError,
         "found a number",
-        None,
+        0,
         "",
         [],
     ),
@@ -1038,11 +1038,11 @@ BAD_DOCUMENTS: list[tuple[str, str, ReadOptions, type[InputError], str, int | No
         ReadOptions(),
         DicomJsonError,
         "expected '{'",
-        0,
+        1,
         "",
         other(0),
     ),
-    ("string in the array", f'[{OTHER},{MARK}""]', ReadOptions(), DicomJsonError, "found a string", 0, "", other(0)),
+    ("string in the array", f'[{OTHER},{MARK}""]', ReadOptions(), DicomJsonError, "found a string", 1, "", other(0)),
     (
         "wrapper",
         f'{{{MARK}"datasets":[{OTHER}]}}',
@@ -1053,9 +1053,9 @@ BAD_DOCUMENTS: list[tuple[str, str, ReadOptions, type[InputError], str, int | No
         "",
         in_dataset([])[:1],
     ),
-    ("comma between documents", f"{OTHER}{MARK},{OTHER}", MANY, JsonSyntaxError, "", 0, "", other(0)),
-    ("number among documents", f"{OTHER}\n{MARK}5\n{OTHER}", MANY, DicomJsonError, "found a number", 0, "", other(0)),
-    ("number as the last document", f"{OTHER}\n{MARK}5", MANY, DicomJsonError, "found a number", 0, "", other(0)),
+    ("comma between documents", f"{OTHER}{MARK},{OTHER}", MANY, JsonSyntaxError, "", 1, "", other(0)),
+    ("number among documents", f"{OTHER}\n{MARK}5\n{OTHER}", MANY, DicomJsonError, "found a number", 1, "", other(0)),
+    ("number as the last document", f"{OTHER}\n{MARK}5", MANY, DicomJsonError, "found a number", 1, "", other(0)),
     ("byte order mark", f"{MARK}\ufeff{OTHER}", ReadOptions(), JsonSyntaxError, "byte order mark", None, "", []),
     ("nothing", MARK, ReadOptions(), TruncatedError, "the input is empty", None, "", []),
     ("white space", f" \n{MARK}", ReadOptions(), TruncatedError, "the input is empty", None, "", []),
@@ -1164,7 +1164,8 @@ def test_document_truncated_anywhere_is_an_error_at_its_end(length: int, size: i
     complete = (length >= first_end) + (length >= second_end)
     assert [event[0] for event in events].count("END_DATASET") == complete
     begun = (length >= len("[{")) + (length >= len(f"[{FIRST},{{".encode()))
-    assert error.location.dataset_index == (begun - 1 if begun else None)
+    expected = complete if begun == complete else begun - 1  # between data sets, the next one
+    assert error.location.dataset_index == (expected if length else None)
 
 
 @pytest.mark.parametrize(
