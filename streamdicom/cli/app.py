@@ -52,8 +52,11 @@ def _run_command(name: str, arguments: Sequence[str], verbosity: int) -> int:
         raise UsageError(f"no such command: {name!r} (choose from {', '.join(COMMANDS)})")
     parsed = plain_arguments(command, arguments)
     if parsed is None:
+        from streamdicom.cli.options import DEIDENTIFY, with_basic_profile
         from streamdicom.cli.parsers import command_parser, parse_arguments
 
+        if DEIDENTIFY in command.arguments:
+            arguments = with_basic_profile(arguments)
         parsed = parse_arguments(command_parser(command), arguments)
     console.verbosity = parsed.verbosity or verbosity
     code: int = import_module(f"streamdicom.cli.{command.module}").run(parsed)

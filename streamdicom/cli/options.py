@@ -6,7 +6,9 @@ repeated here, and compared in a test, because importing those classes takes lon
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from streamdicom._typing import TYPE_CHECKING, Any
 from streamdicom.cli.arguments import Arguments, Group, InvalidArgument, choice, flag, option, path, repeated, values_of
@@ -213,3 +215,27 @@ def note_unmatched(where: Mapping[Any, Iterable[str]]) -> None:
     """Print that no data set has the values that ``--select`` asks for."""
     conditions = ", ".join(f"{name}={value}" for name, values in where.items() for value in values)
     console.note(f"warning: no data set matches --select {conditions}")
+
+
+_PROFILES = (BASIC, "retain-", "clean-")  # the starts of the options of ``--deidentify``
+
+
+def with_basic_profile(arguments: Sequence[str]) -> list[str]:
+    """Give ``--deidentify`` its default value if the next argument is a file, which argparse would take.
+
+    >>> with_basic_profile(["--deidentify", "a.dcm", "b.dcm"])
+    ['--deidentify=basic', 'a.dcm', 'b.dcm']
+    >>> with_basic_profile(["--deidentify", "clean-graphics", "a.dcm"])
+    ['--deidentify', 'clean-graphics', 'a.dcm']
+    """
+    flag, found = "--deidentify", list(arguments)
+    for number, (text, following) in enumerate(pairwise(arguments)):
+        if text == flag and _is_file(following):
+            found[number] = f"{flag}={BASIC}"
+    return found
+
+
+def _is_file(text: str) -> bool:
+    if "." in text or os.sep in text or text == "-":
+        return True
+    return not text.startswith(_PROFILES) and os.path.exists(text)

@@ -66,6 +66,15 @@ class _Temporary:
         for piece in pieces:
             self.write(piece)
 
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def close(self) -> None:  # a method of this object, which a finalizer may call after the move
+        self._file.close()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
@@ -73,7 +82,7 @@ class _Temporary:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self.close()
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._file)

@@ -72,11 +72,22 @@ def test_basic_profile_is_the_default(tmp_path: Path, key: Path) -> None:
     for arguments in (
         [source, target, "--deidentify", "--key-file", key],
         ["--deidentify", "--key-file", key, source, target],
+        ["--key-file", key, "--deidentify", source, target],
     ):
         expected = target.read_bytes()
         target.unlink()
         assert run("convert", *arguments).code == 0
         assert target.read_bytes() == expected
+
+
+@pytest.mark.parametrize("name", ["input", "basic.dcm", "./basic", "clean-a.dcm"])
+def test_file_after_the_option_is_the_source(
+    tmp_path: Path, key: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _write(tmp_path / name)
+    assert run("convert", "--key-file", key, "--deidentify", name, "out.dcm").code == 0
+    assert dcmread("out.dcm").PatientIdentityRemoved == "YES"
 
 
 @pytest.mark.slow
