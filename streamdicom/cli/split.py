@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from streamdicom.api import write_events
 from streamdicom.cli.arguments import Arguments
@@ -30,8 +32,20 @@ def run(arguments: Arguments) -> int:
     for target in targets:
         if os.path.exists(target):
             raise UsageError(f"{target}: expected a new file, found one")
-    for target, part in zip(targets, parts, strict=True):
-        with usage_errors():
+    with _all_or_nothing(targets), usage_errors():
+        for target, part in zip(targets, parts, strict=True):
             write_events(part.iter_events(), target)
     console.note(f"{counted(len(parts), 'file')} in {arguments.output}")
     return DONE
+
+
+@contextmanager
+def _all_or_nothing(targets: list[str]) -> Iterator[None]:
+    """Remove the files of a run that fails, of which some are complete."""
+    try:
+        yield
+    except BaseException:
+        for target in targets:
+            with suppress(FileNotFoundError):
+                os.unlink(target)
+        raise

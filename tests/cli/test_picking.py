@@ -136,6 +136,16 @@ def test_file_is_no_folder_for_parts(path: Path) -> None:
     assert (result.code, result.error) == (2, f"{path}: expected a folder, found a file")
 
 
+def test_failed_split_leaves_no_parts(tmp_path: Path) -> None:
+    path, parts = tmp_path / "a.json", tmp_path / "parts"
+    path.write_bytes(b'[{"00100020": {"vr": "LO", "Value": ["1"]}}, {"00100020": {"vr": "LO"}}, {"00100020": x}]')
+    result = run("split", path, "-n", 3, "-o", parts)
+    assert (result.code, "[2].00100020" in result.stderr, list(parts.iterdir())) == (1, True, [])
+    path.write_bytes(path.read_bytes().replace(b"x}", b"{}}"))
+    assert run("split", path, "-n", 3, "-o", parts).code == 0
+    assert len(list(parts.iterdir())) == 3
+
+
 def test_pipe_is_not_split(tmp_path: Path) -> None:
     result = run("split", "-", "-n", 3, "-o", tmp_path)
     assert (result.code, "only files can be split" in result.error) == (2, True)
