@@ -220,7 +220,7 @@ def is_open_within(file: int, path: str, top: str) -> bool:
         top: The real path of the folder.
     """
     with suppress(OSError):  # only Linux has these links, one call in place of one for each part of the path
-        if _is_below(os.readlink(f"/proc/self/fd/{file}"), top):  # noqa: PTH115 - a Path takes more time
+        if _is_below(os.readlink(f"/proc/self/fd/{file}"), top):
             return True
     place = os.path.realpath(path)
     with suppress(OSError):
