@@ -1,4 +1,4 @@
-"""The names of ``typing``, which takes a quarter as long to import as Python to start.
+"""The names of ``typing``, which takes long to import.
 
 Annotations are not evaluated, so a command needs only stand-ins. A program that has imported ``typing`` gets its names.
 """

@@ -221,7 +221,7 @@ _PROFILES = (BASIC, "retain-", "clean-")  # the starts of the options of ``--dei
 
 
 def with_basic_profile(arguments: Sequence[str]) -> list[str]:
-    """Give ``--deidentify`` its default value if the next argument is a file, which argparse would take.
+    """Give ``--deidentify`` its default if a file follows, which argparse would take.
 
     >>> with_basic_profile(["--deidentify", "a.dcm", "b.dcm"])
     ['--deidentify=basic', 'a.dcm', 'b.dcm']

@@ -24,7 +24,7 @@ _SPLIT_SIZE = 64 * 1024 * 1024  # bytes of a part of a file
 
 
 def batches_of(stream: ColumnStream, jobs: int) -> Iterator[pa.RecordBatch | InputError]:
-    """Yield the batches and the faults of a stream in order, found by several processes."""
+    """Yield batches and faults of a stream in order, from several processes."""
     for _, found in in_order(_Reader(stream), plan_tasks(stream.sources, options=stream.options), jobs):
         yield found
 

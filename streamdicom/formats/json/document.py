@@ -57,7 +57,7 @@ class DocumentParser(PushParser[Event], ABC):
         self._index = first - 1 if first else None
 
     def _dataset_index(self) -> int | None:
-        """Return the index of the current data set, or of the one that is expected."""
+        """Return the index of the current data set, or of the next between two."""
         if self._state in _BEFORE_DATASET:
             return 0 if self._index is None else self._index + 1
         if self._state == ParserState.ROOT and self._index is not None:
