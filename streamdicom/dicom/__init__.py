@@ -37,7 +37,6 @@ from streamdicom.dicom.person_name import (
     NAME_GROUPS,
     join_name,
     split_name,
-    without_empty_groups,
 )
 from streamdicom.dicom.private_blocks import (
     PrivateBlocks,
@@ -272,7 +271,6 @@ __all__ = [
     "value_text",
     "values_text",
     "whole_number",
-    "without_empty_groups",
 ]
 
 # They compile many patterns, which few programs need.

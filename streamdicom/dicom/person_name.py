@@ -19,16 +19,6 @@ def split_name(text: str) -> tuple[str, str, str]:
     return alphabetic, ideographic, phonetic
 
 
-def without_empty_groups(name: tuple[str, str, str]) -> tuple[str, str, str]:
-    """Return a name whose third group has no delimiters of empty groups at its end.
-
-    >>> without_empty_groups(("a", "", "b=c= "))
-    ('a', '', 'b=c')
-    """
-    alphabetic, ideographic, phonetic = name
-    return (alphabetic, ideographic, phonetic.rstrip("= ")) if "=" in phonetic else name
-
-
 def join_name(name: tuple[str, str, str] | None) -> str:
     """Join the component groups of a person name, without empty groups at its end.
 

@@ -28,8 +28,8 @@ _SURROGATES = "surrogatepass"  # halves of surrogate pairs, which UTF-8 does not
 def kept_bytes(values: Iterable[Any]) -> bytes:
     r"""Return the values of an element as text in UTF-8, or as bytes.
 
-    >>> kept_bytes((None, 65536)), kept_bytes((("a=b", "", "c"),)), kept_bytes((b"a", b"\xff"))
-    (b'\\65536', b'a=b==c', b'a\\\xff')
+    >>> kept_bytes((None, 65536)), kept_bytes((("a=b", "", "c"), ("1==", "", ""))), kept_bytes((b"a", b"\xff"))
+    (b'\\65536', b'a=b==c\\1==', b'a\\\xff')
     """
     return b"\\".join([_bytes_of(value) for value in values])
 
@@ -51,7 +51,8 @@ def _bytes_of(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     if isinstance(value, tuple):
-        return b"=".join([_bytes_of(group) for group in value]).rstrip(b"=")
+        size = max((number for number, group in enumerate(value, 1) if group), default=0)
+        return b"=".join([_bytes_of(group) for group in value[:size]])
     return b"" if value is None else str(value).encode("utf-8", _SURROGATES)
 
 

@@ -22,9 +22,10 @@ from streamdicom.dicom import (
     is_integer_string,
     is_single,
     parse_tag_in_any_form,
+    split_name,
     whole_number,
 )
-from streamdicom.events import Value
+from streamdicom.events import PersonName, Value
 
 Report: TypeAlias = Callable[[str, str], None]
 """Called with the code and the message of a deviation."""
@@ -40,6 +41,25 @@ INEXACT_NUMBER = "inexact-number", "expected a number that 32 bits hold for VR F
 
 class WrongValueError(Exception):
     """A value that cannot be one of its VR."""
+
+
+def split_groups(groups: PersonName) -> PersonName:
+    """Split the component groups of a name, the last of which has several.
+
+    A third "=" and the text after it stay in the third group, as in a file. Empty groups at the end are left out.
+
+    Raises:
+        WrongValueError: A group before the last has several, or there are several names.
+
+    >>> split_groups(("a=b==", "", "")), split_groups(("a=b=c=d=", "", "")), split_groups(("a", "b=c", ""))
+    (('a', 'b', ''), ('a', 'b', 'c=d'), ('a', 'b', 'c'))
+    """
+    if any("\\" in group for group in groups):
+        raise WrongValueError("expected one name in the component groups, found several")
+    if any("=" in group and any(groups[number:]) for number, group in enumerate(groups, 1)):
+        raise WrongValueError("expected one component group before others in a person name, found several")
+    alphabetic, ideographic, phonetic = split_name("=".join(groups))
+    return alphabetic, ideographic, phonetic.rstrip("= ") if "=" in phonetic else phonetic
 
 
 # --- other forms; the functions raise ValueError or ArithmeticError if the text has none of them --------------

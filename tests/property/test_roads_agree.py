@@ -26,7 +26,7 @@ from streamdicom.dicom import VRS
 from streamdicom.errors import InputError, OutputError
 from streamdicom.events import Event, EventType
 from tests.support.events import dataset, members, tag_for
-from tests.support.roads import assert_agree, read, write
+from tests.support.roads import assert_agree, elements, read, through_pydicom, write, written
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of pydicom, about values that are wrong on purpose
 
@@ -94,6 +94,7 @@ def test_text_that_is_no_integer_follows_integers_on_all_roads() -> None:
         '"00280010": {"InlineBinary": "%"}',
         '"00280106": {"vr": "US or SS", "Value": ["many"]}',
         '"00080018": {"Value": [{"Alphabetic": "a"}]}',
+        '"00100010": {"vr": "PN", "Value": [{"Alphabetic": "a=b", "Phonetic": "c"}]}',
         '"00091001": {"Value": [{"Alphabetic": "a"}]}',
         '"00091001": {"vr": "XX", "Value": ["a", {"Alphabetic": "a"}]}',
     ],
@@ -102,6 +103,17 @@ def test_wrong_value_is_kept_alike_on_all_roads(attribute: str) -> None:
     events = read(f"{{{attribute}}}".encode()).events
     assert_agree(events)
     assert read(write(events, "xml")).events == events
+
+
+@pytest.mark.parametrize("text", ["1===", "===", "a=b==", "a=b=c=d", "a=b=c==", "a=b=c= "])
+def test_name_in_one_group_is_the_same_on_all_roads(text: str) -> None:
+    for names in ([text], [text, "b"]):
+        values = [{"Alphabetic": name} for name in names]
+        events = read(json.dumps({"00100010": {"vr": "PN", "Value": values}}).encode()).events
+        for form in ("json", "xml", "dicom"):
+            assert written(events, form) is not None
+        assert elements(through_pydicom(events), padded=True) == elements(events, padded=True)
+        assert_agree(events)
 
 
 def test_empty_name_is_kept_as_a_name_and_not_as_an_item() -> None:

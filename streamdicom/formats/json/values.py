@@ -23,7 +23,6 @@ from streamdicom.dicom import (
     parse_tag,
     split_name,
     whole_number,
-    without_empty_groups,
 )
 from streamdicom.errors import InputError
 from streamdicom.events import PersonName, Value
@@ -38,6 +37,7 @@ from streamdicom.formats.value_forms import (
     odd_float,
     odd_tag,
     report_range,
+    split_groups,
 )
 from streamdicom.jsontext import TokenType
 
@@ -308,16 +308,12 @@ def _name_as_string(vr: str, text: str, report: Report) -> PersonName | None:
 
 
 def _groups_in_one(vr: str, groups: PersonName, report: Report) -> PersonName | None:
-    alphabetic, ideographic, phonetic = groups
     if not any(groups):
         report(*EMPTY_NAME)
         return None
-    if "\\" in "".join(groups):
-        raise ValueError
+    name = split_groups(groups)
     report("name-groups-in-one", "expected one component group for each member of a person name, found several in one")
-    has_more = ideographic or phonetic or alphabetic.count("=") >= len(NAME_GROUPS)  # more groups than exist
-    split = without_empty_groups(groups) if has_more else _split(alphabetic)
-    return split if any(split) else None
+    return name if any(name) else None
 
 
 def _split(text: str) -> PersonName:

@@ -21,7 +21,6 @@ from streamdicom.dicom import (
     parse_tag,
     split_name,
     whole_number,
-    without_empty_groups,
 )
 from streamdicom.errors import InputError, LimitError
 from streamdicom.events import PersonName, Value
@@ -35,6 +34,7 @@ from streamdicom.formats.value_forms import (
     odd_float,
     odd_tag,
     report_range,
+    split_groups,
 )
 from streamdicom.formats.xml.documents import SPACE
 from streamdicom.formats.xml.person_names import EMPTY_NAME
@@ -257,14 +257,8 @@ def _name(one: Held, report: Report) -> PersonName | None:
         return name
     if not _has_delimiter(one):
         return one
-    alphabetic, *others = one
-    if "\\" in "".join(one):
-        raise WrongValueError("expected one name in a PersonName, found several")
+    name = split_groups(one)
     report("name-groups-in-one", "expected one component group for each of a PersonName, found several in one")
-    has_more = any(others) or alphabetic.count("=") >= len(NAME_GROUPS)  # more groups than exist
-    if not has_more:
-        return _split_name(alphabetic)
-    name = without_empty_groups(one)
     return name if any(name) else None
 
 

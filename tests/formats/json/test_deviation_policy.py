@@ -739,6 +739,8 @@ WRONG: list[tuple[str, str | None]] = [
             ("AT", "1.5"),
             ("PN", "5"),
             ("PN", '{"Alphabetic":"A\\\\B","Phonetic":"C"}'),
+            ("PN", '{"Alphabetic":"A=B","Ideographic":"C"}'),
+            ("PN", '{"Ideographic":"=","Phonetic":"C"}'),
             *((vr, "{}") for vr in ("LO", "OW", "US", "DS", "AT")),
             ("LO", '{"00100020":{"vr":"LO"}}'),
             ("OW", '{"00100020":{"vr":"LO"}}'),
@@ -828,11 +830,12 @@ def test_kept_element_is_written_unchanged(members: str, kept: str) -> None:
     ("groups", "expected"),
     [
         ('{"Alphabetic":"A","Ideographic":"B","Phonetic":"C=D"}', ("A", "B", "C=D")),
-        ('{"Alphabetic":"A=B=C=D"}', ("A=B=C=D", "", "")),
-        ('{"Alphabetic":"A=B","Ideographic":"C"}', ("A=B", "C", "")),
+        ('{"Alphabetic":"A=B=C=D"}', ("A", "B", "C=D")),
+        ('{"Alphabetic":"A==="}', ("A", "", "")),
+        ('{"Alphabetic":"A","Ideographic":"B=C=D="}', ("A", "B", "C=D")),
     ],
 )
-def test_name_with_too_many_groups_stays_unchanged(groups: str, expected: tuple[str, ...]) -> None:
+def test_name_with_too_many_groups_has_the_others_in_the_third(groups: str, expected: tuple[str, ...]) -> None:
     text = attribute(f'"vr":"PN","Value":[{groups}]')
     events, deviations, error = _read(text, ReadOptions())
     assert error is None

@@ -306,6 +306,12 @@ _FORMS: list[tuple[str, str, list[str], Sequence[Event]]] = [
         [element("PN", ("Doe", "", "C=D"))],
     ),
     (
+        "all-groups-in-one",
+        _odd("PN", _person("<Alphabetic><FamilyName>A=B=C=D=</FamilyName></Alphabetic>")),
+        ["name-groups-in-one"],
+        [element("PN", ("A", "B", "C=D"))],
+    ),
+    (
         "names-in-one",
         _odd("PN", values(r"A\B=C")),
         ["backslash", *["name-as-string"] * 2],
