@@ -8,7 +8,8 @@
     --boundary-- CRLF
 
 Each fragment has a part; the first is the Basic Offset Table (PS3.5 A.4). The length in the header says where a part
-ends, so that a reader need not search its bytes for the boundary.
+ends, so that a reader need not search its bytes for the boundary. A body ends within the last part if bytes of the
+fragment are missing.
 """
 
 from __future__ import annotations
@@ -41,15 +42,24 @@ def write_fragments(fragments: Iterable[tuple[int, Iterable[bytes]]]) -> Iterato
             _BOUNDARY,
             length,
         )
-        yield from segments
+        missing = length
+        for segment in segments:
+            yield segment
+            missing -= len(segment)
+        if missing:
+            return
         start = b"\r\n--"
     yield start + _BOUNDARY + b"--\r\n"
 
 
-def read_fragments(segments: Iterable[bytes]) -> Iterator[tuple[int, Iterator[bytes]]]:
+def read_fragments(segments: Iterable[bytes], *, may_be_cut: bool = False) -> Iterator[tuple[int, Iterator[bytes]]]:
     r"""Yield the length and the bytes of each fragment.
 
     The bytes are in segments, which must be consumed before the next fragment.
+
+    Args:
+        segments: The body.
+        may_be_cut: Accept the end of the body within a fragment, which then has fewer bytes than its length says.
 
     Raises:
         BulkDataError: The bytes are not such a body.
@@ -57,7 +67,7 @@ def read_fragments(segments: Iterable[bytes]) -> Iterator[tuple[int, Iterator[by
     >>> [(length, b"".join(part)) for length, part in read_fragments(write_fragments([(0, []), (2, [b"a", b"b"])]))]
     [(0, b''), (2, b'ab')]
     """
-    source = _Source(segments)
+    source = _Source(segments, may_be_cut=may_be_cut)
     boundary = source.line()
     if not boundary.startswith(b"--") or len(boundary) < 3:
         raise BulkDataError("expected a multipart body of fragments, found other bulk data")
@@ -67,6 +77,8 @@ def read_fragments(segments: Iterable[bytes]) -> Iterator[tuple[int, Iterator[by
     while line == boundary:
         length = _content_length(source)
         yield length, source.take(length)
+        if source.is_cut:
+            return
         if source.line():
             raise BulkDataError("expected the end of a fragment after its Content-Length, found more bytes")
         line = source.line()
@@ -95,10 +107,16 @@ def _content_length(source: _Source) -> int:
 
 
 class _Source:
-    """The bytes of a body, by lines and by lengths."""
+    """The bytes of a body, by lines and by lengths.
 
-    def __init__(self, segments: Iterable[bytes]) -> None:
+    Attributes:
+        is_cut: Whether the body has ended within a fragment.
+    """
+
+    def __init__(self, segments: Iterable[bytes], *, may_be_cut: bool) -> None:
         self._segments = iter(segments)
+        self._may_be_cut = may_be_cut
+        self.is_cut = False
         self._held = b""
         self._start = 0  # in ``_held``; the bytes before it are consumed
 
@@ -129,6 +147,9 @@ class _Source:
             if self._start == len(self._held):
                 self._held, self._start = b"", 0
                 if not self._fill():
+                    self.is_cut = self._may_be_cut
+                    if self.is_cut:
+                        return
                     raise BulkDataError("expected more bytes of a fragment, found the end of the bulk data")
             segment = self._held[self._start : self._start + length]
             self._start += len(segment)

@@ -30,6 +30,7 @@ from streamdicom.events import (
 )
 from streamdicom.filters.fragments import (
     ITEM_HEADER_LENGTH,
+    cut_form,
     fragment_events,
     is_fragments,
     open_fragments,
@@ -194,7 +195,8 @@ class _Storing:
         info = self._position.info(tag, vr)
         if is_encapsulated:
             uri = put_fragments(self._store, rest.fragments(), info, by_frame=self._policy.frames)
-            yield BULK_DATA, tag, vr, uri
+            rest.skip()
+            yield BULK_DATA, tag, vr, cut_form(uri) if rest.is_cut else uri
             return
         uri = self._store.put(rest.value_field(vr), info)
         rest.skip()
@@ -225,6 +227,7 @@ class _Rest:
     Attributes:
         vr: The VR in the last event.
         size: Bytes of the Value Field so far.
+        is_cut: Whether bytes of the last fragment are missing.
     """
 
     def __init__(self, events: Iterable[Event]) -> None:
@@ -232,12 +235,14 @@ class _Rest:
         self._is_complete = False
         self.vr = ""
         self.size = 0
+        self.is_cut = False
 
     def _take(self) -> Event:
         event = next(self._events)
         if event[0] == END_ELEMENT or event[0] == END_FRAGMENTS:
             self._is_complete = True
             self.vr = event[2]
+            self.is_cut = event[0] == END_FRAGMENTS and event[3] is not None
         return event
 
     def skip(self) -> None:
@@ -263,7 +268,7 @@ class _Rest:
 
     def fragments(self) -> Iterator[tuple[int, Iterator[bytes]]]:
         """Yield the length and the segments of each fragment."""
-        while True:
+        while not self._is_complete:  # after a fragment of which bytes are missing
             kind, _, _, length = self._take()
             if kind == END_FRAGMENTS:
                 return
@@ -278,6 +283,8 @@ class _Rest:
         kind = SEGMENT
         while kind == SEGMENT:
             kind, _, _, data = self._take()
+            if self.is_cut:
+                return
             if kind not in (SEGMENT, LAST_SEGMENT) or not isinstance(data, bytes):
                 raise OutputError("expected the bytes of a fragment, found another event")
             length -= len(data)

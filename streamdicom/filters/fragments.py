@@ -4,6 +4,9 @@ The fragments are stored as one multipart body, see ``streamdicom.bulkdata.fragm
 ``#fragments``; or as one entry for each frame and an index of them, whose URI ends in ``#frames``. A line of the index
 has the lengths of the fragments of a frame, separated by ``+``, a space, and the URI of the frame. The first line is
 for the Basic Offset Table.
+
+If a source ends within a fragment, the body or the last frame ends there too. The URI then ends in ``#cut-fragments``
+or ``#cut-frames``, so that an entry that has lost bytes later is not taken for one.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ from streamdicom.events import (
 
 _FRAGMENTS = "fragments"
 _FRAMES = "frames"
-FRAGMENT_FORMS = (f"#{_FRAGMENTS}", f"#{_FRAMES}")
+_CUT = "cut-"
+FRAGMENT_FORMS = (f"#{_FRAGMENTS}", f"#{_FRAMES}", f"#{_CUT}{_FRAGMENTS}", f"#{_CUT}{_FRAMES}")
 """The ends of the URIs of encapsulated pixel data."""
 
 _URI = late_pattern(r"[!-~]{1,4096}")
@@ -68,7 +72,7 @@ def fragment_events(tag: int, vr: str, fragments: Iterable[Fragment]) -> Iterato
     Args:
         tag: The tag of the element.
         vr: Its VR.
-        fragments: The Basic Offset Table and the fragments (PS3.5 A.4).
+        fragments: The Basic Offset Table and the fragments (PS3.5 A.4). Of the last one, bytes may be missing.
 
     >>> [kind for kind, *_ in fragment_events(0x7FE00010, "OB", [(0, []), (2, [b"ab"])])]
     [14, 15, 8, 15, 7, 8, 16]
@@ -76,8 +80,13 @@ def fragment_events(tag: int, vr: str, fragments: Iterable[Fragment]) -> Iterato
     yield START_FRAGMENTS, tag, vr, None
     for length, segments in fragments:
         yield START_FRAGMENT, tag, vr, length
+        missing = length
         for segment in segments:
             yield SEGMENT, tag, vr, segment
+            missing -= len(segment)
+        if missing:
+            yield END_FRAGMENTS, tag, vr, missing
+            return
         yield LAST_SEGMENT, tag, vr, b""
     yield END_FRAGMENTS, tag, vr, None
 
@@ -141,6 +150,16 @@ def put_fragments(
     return f"{store.put(write_fragments(fragments), info)}#{_FRAGMENTS}"
 
 
+def cut_form(uri: str) -> str:
+    """Return a URI from ``put_fragments`` as that of fragments of which the last lacks bytes.
+
+    >>> cut_form("a#fragments")
+    'a#cut-fragments'
+    """
+    address, _, form = uri.rpartition("#")
+    return f"{address}#{_CUT}{form}"
+
+
 def _put_frames(
     store: BulkDataStore, fragments: Iterator[tuple[int, Iterator[bytes]]], info: BulkDataInfo
 ) -> Iterator[bytes]:
@@ -169,7 +188,7 @@ def _put_frame(store: BulkDataStore, lengths: list[int], segments: Iterable[byte
 
 def is_fragments(uri: str) -> bool:
     """Return True if a URI refers to encapsulated pixel data."""
-    return uri.partition("#")[2] in (_FRAGMENTS, _FRAMES)
+    return f"#{uri.partition('#')[2]}" in FRAGMENT_FORMS
 
 
 def open_fragments(store: BulkDataStore, uri: str) -> Iterator[tuple[int, Iterator[bytes]]]:
@@ -179,16 +198,21 @@ def open_fragments(store: BulkDataStore, uri: str) -> Iterator[tuple[int, Iterat
         BulkDataError: The store has no such entry, or the entry is not of the form in the URI.
     """
     address, _, form = uri.partition("#")
-    return read_fragments(store.open(address)) if form == _FRAGMENTS else _open_frames(store, address)
+    may_be_cut = form.startswith(_CUT)
+    if form.endswith(_FRAGMENTS):
+        return read_fragments(store.open(address), may_be_cut=may_be_cut)
+    return _open_frames(store, address, may_be_cut=may_be_cut)
 
 
-def _open_frames(store: BulkDataStore, address: str) -> Iterator[tuple[int, Iterator[bytes]]]:
+def _open_frames(
+    store: BulkDataStore, address: str, *, may_be_cut: bool
+) -> Iterator[tuple[int, Iterator[bytes]]]:
     for line in _lines(store.open(address)):
         text, _, uri = line.partition(b" ")
         lengths = text.split(b"+")
         if not all(map(_is_length, lengths)) or not uri.isascii():
             raise BulkDataError(_INVALID_INDEX)
-        frame = _Pieces(store.open(uri.decode("ascii")))
+        frame = _Pieces(store.open(uri.decode("ascii")), may_be_cut=may_be_cut)
         for length in map(int, lengths):
             yield length, frame.take(length)
         frame.finish()
@@ -201,8 +225,9 @@ def _is_length(text: bytes) -> bool:
 class _Pieces:
     """Cut segments into pieces of known lengths."""
 
-    def __init__(self, segments: Iterator[bytes]) -> None:
+    def __init__(self, segments: Iterator[bytes], *, may_be_cut: bool) -> None:
         self._segments = segments
+        self._may_be_cut = may_be_cut
         self._held = b""
 
     def take(self, length: int) -> Iterator[bytes]:
@@ -210,6 +235,8 @@ class _Pieces:
         while length:
             segment = self._held or next(self._segments, None)
             if segment is None:
+                if self._may_be_cut:
+                    return
                 raise BulkDataError(_WRONG_LENGTH)
             self._held = segment[length:]
             length -= len(segment) - len(self._held)

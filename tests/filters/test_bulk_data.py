@@ -208,6 +208,27 @@ def test_store_need_not_consume_the_whole_value() -> None:
     assert stored(events, Lazy(), threshold=0, frames=True) == [uri("1#frames"), element("LO", "a")]
 
 
+@each("frames", [False, True])
+@each("missing", [1, 2, 6, 7])
+def test_fragment_that_lacks_bytes_is_stored_as_it_is(frames: bool, missing: int) -> None:
+    there = b"abcdefg"[: 7 - missing]
+    pieces = [(EventType.SEGMENT, TAG, "OB", there)] if there else []
+    end: Event = (EventType.END_FRAGMENTS, TAG, "OB", missing)
+    start: Event = (EventType.START_FRAGMENT, TAG, "OB", 7)
+    events = [*fragments(TABLE, b"ab", b"cd")[:-1], start, *pieces, end, element("LO", "a")]
+    store = MemoryStore()
+    changed = stored(events, store, threshold=0, frames=frames)
+    form = "frames" if frames else "fragments"
+    assert changed == [uri(f"{len(store.values) - 1}#cut-{form}"), element("LO", "a")]
+    back = list(load_bulk_data(changed, store))
+    at = back.index(start)
+    assert joined(back[:at]) == joined(fragments(TABLE, b"ab", b"cd")[:-1])
+    assert b"".join([value for _, _, _, value in back[at + 1 : -2]]) == there
+    assert back[-2:] == [end, element("LO", "a")]
+    with pytest.raises(BulkDataError):
+        list(load_bulk_data([uri(changed[0][3].replace("cut-", ""))], store))
+
+
 BROKEN: dict[str, list[Event]] = {
     "end of the events": parts("OB", *segments(b"a", b"b"))[:-1],
     "end of the events while held": parts("OB", *segments(b"", b""))[:-1],
