@@ -422,7 +422,7 @@ DEVIATIONS: dict[str, _Row] = {
     "undefined-length": _Row(
         _WARNING,
         "an undefined length for a VR that cannot have one (PS3.5 7.1.2), which makes the element a sequence; or "
-        "fragments in a native transfer syntax (PS3.5 A.4)",
+        "fragments in a native transfer syntax, or in another element than Pixel Data (PS3.5 A.4)",
         "(0009,1001) UT, length FFFFFFFF: an item",
     ),
     "misplaced-end": _Row(

@@ -100,7 +100,7 @@ def ours(path: Path) -> Iterator[tuple[str, str, str]]:
     """Yield kind, element and line of our findings."""
     with contextlib.redirect_stdout(io.StringIO()) as out, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        validate_files([path], as_json=True, modules=True, force=True)
+        validate_files([path], report="json", modules=True, force=True)
     [file] = json.loads(out.getvalue())["files"]
     for one in file["deviations"]:
         place = one["tag_path"].rpartition(".")[2]

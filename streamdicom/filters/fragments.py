@@ -151,7 +151,10 @@ def put_fragments(
 
 
 def cut_form(uri: str) -> str:
-    """Return a URI from ``put_fragments`` as that of fragments of which the last lacks bytes.
+    """Return the URI of fragments of which the last lacks bytes.
+
+    Args:
+        uri: The URI from ``put_fragments``.
 
     >>> cut_form("a#fragments")
     'a#cut-fragments'
@@ -204,9 +207,7 @@ def open_fragments(store: BulkDataStore, uri: str) -> Iterator[tuple[int, Iterat
     return _open_frames(store, address, may_be_cut=may_be_cut)
 
 
-def _open_frames(
-    store: BulkDataStore, address: str, *, may_be_cut: bool
-) -> Iterator[tuple[int, Iterator[bytes]]]:
+def _open_frames(store: BulkDataStore, address: str, *, may_be_cut: bool) -> Iterator[tuple[int, Iterator[bytes]]]:
     for line in _lines(store.open(address)):
         text, _, uri = line.partition(b" ")
         lengths = text.split(b"+")

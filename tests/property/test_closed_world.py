@@ -55,6 +55,11 @@ _ODD: list[list[Event]] = [
     _element(0x00080050, "SH", b"", b""),
     [(EventType.START_ELEMENT, 0x00091001, "OB", None), (EventType.END_ELEMENT, 0x00091001, "SQ", None)],
     [(EventType.BULK_DATA, 0x7FE00010, "OW", "")],
+    [  # without the Basic Offset Table, as a file that is cut there
+        *_element(0x00020010, "UI", "1.2.840.10008.1.2.4.50"),
+        (EventType.START_FRAGMENTS, 0x7FE00010, "OB", None),
+        (EventType.END_FRAGMENTS, 0x7FE00010, "OB", None),
+    ],
     *(
         [
             (EventType.START_ELEMENT, 0x00091001, "", None),

@@ -147,6 +147,22 @@ def test_file_that_ends_within_a_fragment_keeps_the_elements_before(on_error: On
         assert [one.content for one in elements(back)] == [one.content for one in elements(found.events)]
 
 
+@pytest.mark.parametrize("vr", ["OB", "OW"])
+def test_value_that_lacks_bytes_costs_its_element_in_a_file(vr: str) -> None:
+    patient: Event = (EventType.ELEMENT, 0x00100020, "LO", ("17",))
+    pixels = b"\xe0\x7f\x10\0" + vr.encode() + b"\0\0" + (200_000).to_bytes(4, "little") + b"ab" * 90_000
+    events = read(write(dataset([patient]), "dicom") + pixels).events
+    with pytest.raises(OutputError, match="200000 bytes"):
+        write(events, "dicom")
+    for on_error in ("skip", "keep"):
+        target = io.BytesIO()
+        with pytest.warns(DeviationWarning, match="wrong-value.*7FE00010"):
+            streamdicom.write_events(events, target, format="dicom", options=WriteOptions(on_error=on_error))
+        back = read(target.getvalue())
+        kept = elements(events) if on_error == "keep" else elements(dataset([patient]))
+        assert (elements(back.events), back.deviations) == (kept, [])
+
+
 _NATIVE_PIXELS = [(EventType.ELEMENT, 0x7FE00010, "OB", (b"abcd",))]
 _FRAGMENTS = [
     (EventType.START_FRAGMENTS, 0x7FE00010, "OB", None),

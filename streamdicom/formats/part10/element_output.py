@@ -10,6 +10,7 @@ from streamdicom.deviations import warner
 from streamdicom.dicom import (
     FILE_META_GROUP,
     IMPLICIT_VR_LITTLE_ENDIAN,
+    PIXEL_DATA,
     SOP_INSTANCE_UID,
     SPECIFIC_CHARACTER_SET,
     UNDEFINED_LENGTH,
@@ -22,7 +23,7 @@ from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import check_tag
 from streamdicom.formats.kept_text import BYTES_VR, TEXT_VR, KeptValues, kept_bytes, kept_text
 from streamdicom.formats.part10.file_meta import FileMeta, check_transfer_syntax
-from streamdicom.formats.part10.headers import write_header
+from streamdicom.formats.part10.headers import SEQUENCE_END, write_header
 from streamdicom.formats.part10.long_values import encoded_text
 from streamdicom.formats.part10.runs import WRITE_TABLES, bytes_of_engine, most_sequences
 from streamdicom.formats.part10.states import OpenItem, WriterState
@@ -98,6 +99,24 @@ class ElementOutput(Writer):
 
     def _header(self, tag: int, vr: str, length: int) -> bytes:
         return write_header(tag, vr, length, implicit=self._is_implicit)
+
+    def _empty(self, tag: int, vr: str) -> bytes:
+        """Return an empty element."""
+        if self._has_no_length(tag, vr, 0):
+            return self._header(tag, vr, UNDEFINED_LENGTH) + SEQUENCE_END
+        return self._header(tag, vr, 0)
+
+    def _has_no_length(self, tag: int, vr: str, length: int, fragments: FragmentCheck | None = None) -> bool:
+        """Return whether an element is encapsulated pixel data.
+
+        If pixel data is empty, the transfer syntax decides (PS3.5 A.4).
+        """
+        if tag != PIXEL_DATA:
+            return False
+        if length or vr not in ("OB", "OW") or len(self._items) > 1:
+            return fragments is not None and fragments.is_complete
+        self._put_meta()
+        return self._is_encapsulated
 
     def _put_field(self, tag: int, vr: str, length: int, field: Iterable[bytes]) -> None:
         """Put a value field in pieces, with its header and its padding."""
@@ -238,8 +257,10 @@ def length_error() -> OutputError:
     return OutputError("expected a value of less than 4 GiB, found a longer one, which a file cannot hold")
 
 
-def encapsulated_error() -> OutputError:
-    """Return the error for fragments in a native transfer syntax."""
+def encapsulated_error(tag: int = PIXEL_DATA) -> OutputError:
+    """Return the error for fragments that do not suit the tag or transfer syntax."""
+    if tag != PIXEL_DATA:
+        return OutputError("expected fragments in Pixel Data only (PS3.5 A.4), found them in another element")
     return OutputError(
         "expected native pixel data by the transfer syntax, found encapsulated pixel data; "
         "WriteOptions.transfer_syntax sets its transfer syntax"

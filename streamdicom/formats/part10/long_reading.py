@@ -42,9 +42,7 @@ from streamdicom.formats.part10.values import LongText, text_values
 from streamdicom.options import ReadOptions
 
 _IN_FRAGMENTS = "expected native pixel data by the transfer syntax (PS3.5 A.4), found fragments"
-_NO_FRAGMENTS = (
-    "expected a Basic Offset Table before the end of the fragments (PS3.5 A.4), found none; the value is empty"
-)
+_NO_PIXEL_DATA = "expected a defined length of an element other than Pixel Data (PS3.5 A.4), found fragments"
 _BATCH_SIZE = 4096  # numbers in one event
 _MIN_HEADER = 8  # bytes
 
@@ -65,7 +63,6 @@ class LongValueParser(RecoveringParser):
         self._long_size = 0  # bytes of long binary values so far
         self._little_endian = True
         self._in_fragments = False
-        self._has_fragments = False
         self._is_native = False  # pixel data, by the transfer syntax
         self._text: LongText | None = None
 
@@ -240,7 +237,6 @@ class LongValueParser(RecoveringParser):
         self._input.pos += size
         self._vr = vr
         self._in_fragments = True
-        self._has_fragments = False
         self._events.append((START_FRAGMENTS, tag, vr, None))
         return self._move(ParserState.FRAGMENTS)
 
@@ -253,10 +249,11 @@ class LongValueParser(RecoveringParser):
             return False
         tag, length = read_item_header(self._input.data, self._input.pos, self._context.encoding)
         if tag == SEQUENCE_DELIMITATION:
-            if self._is_native and self._tag == PIXEL_DATA and not self._contexts:
+            if self._tag != PIXEL_DATA:
+                if self._muted_depth < 0:
+                    self._policy.report("undefined-length", _NO_PIXEL_DATA)
+            elif self._is_native and not self._contexts:
                 self._policy.report("undefined-length", _IN_FRAGMENTS)
-            if not self._has_fragments:
-                self._policy.report("misplaced-end", _NO_FRAGMENTS)
             self._input.pos += 8
             self._in_fragments = False
             self._events.append((END_FRAGMENTS, self._tag, self._vr, None))
@@ -268,7 +265,6 @@ class LongValueParser(RecoveringParser):
             return self._fragment_fault("expected the fragment to end within its item, found an end after it", 8)
         self._input.pos += 8
         self._remaining = length
-        self._has_fragments = True
         self._events.append((START_FRAGMENT, self._tag, self._vr, length))
         return self._move(ParserState.BINARY)
 

@@ -195,7 +195,7 @@ class SinglePassWriter(ElementOutput):
         if tag == PIXEL_DATA and data and VRS[vr].form is Form.BINARY:
             self._put_pixel_data(vr, value[0], data)
             return
-        self._put(self._header(tag, vr, len(data)) + data)
+        self._put(self._header(tag, vr, len(data)) + data if data else self._empty(tag, vr))
         if vr == "FL" and are_rounded(value):
             self._warn("inexact-number", f"{ROUNDED} ({self._location(tag)})")
         if self._state == _DATASET and tag != PIXEL_DATA:
@@ -288,7 +288,7 @@ class SinglePassWriter(ElementOutput):
     def _end_empty_element(self, tag: int, vr: str, value: Any) -> None:
         vr_info(vr)
         check_end(self._vr, vr)
-        self._put(self._header(tag, vr, 0))
+        self._put(self._empty(tag, vr))
         self._end_structure()
 
     def _first_segment(self, tag: int, vr: str, value: Any) -> None:
@@ -342,8 +342,9 @@ class SinglePassWriter(ElementOutput):
         if not binary.is_complete:
             raise OutputError("expected LAST_SEGMENT before END_ELEMENT, found none")
         if not self._is_kept_binary and expected not in (None, binary.length):
-            raise OutputError(f"expected a value of {expected} bytes, found {binary.length}")
-        if VRS[vr].form is not Form.BINARY:
+            self._replace_binary(tag, OutputError(f"expected a value of {expected} bytes, found {binary.length}"))
+            self._is_kept_binary = False  # the bytes that are there are of the VR
+        if VRS[vr].form is not Form.BINARY and self._state != WriterState.REPLACED:
             self._replace_binary(tag, OutputError(f"expected text or numbers for VR {vr}, found bytes"))
         if self._state != WriterState.REPLACED:
             self._close_binary(tag, BYTES_VR if self._is_kept_binary else vr)
@@ -366,12 +367,12 @@ class SinglePassWriter(ElementOutput):
         binary = self._binary
         length = binary.length
         error = self._pixel_data_error(binary.fragments) if tag == PIXEL_DATA and length else None
-        if error is not None:
+        if error:
             self._replace_binary(tag, error)
             if self._state == WriterState.REPLACED:
                 return
             vr = BYTES_VR
-        if error is None and tag == PIXEL_DATA and binary.fragments.is_complete:
+        if error is None and self._has_no_length(tag, vr, length, binary.fragments):
             length = UNDEFINED_LENGTH
             self._put(SEQUENCE_END)
         elif length & 1:
@@ -489,18 +490,18 @@ class SinglePassWriter(ElementOutput):
             raise OutputError("expected VR OB or OW for fragments, found another one")
         self._begin(tag)
         self._put_meta()
-        if not self._is_encapsulated:
+        if not self._is_encapsulated or tag != PIXEL_DATA:
             self._replace_fragments(tag)
             return
-        self._put(self._header(tag, vr, UNDEFINED_LENGTH))
+        self._vr, self._length = vr, -1  # the header waits for a fragment
         self._state = WriterState.FRAGMENTS
 
     def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
         if not isinstance(value, int) or not 0 <= value <= MAX_LENGTH:
             raise OutputError(f"expected START_FRAGMENT with a length of 0 to {MAX_LENGTH} bytes, found another value")
-        self._put(ITEM_TAG + LENGTH_32.pack(value + (value & 1)))
-        self._expected_length = value
-        self._length = 0
+        header = self._header(tag, self._vr, UNDEFINED_LENGTH) if self._length < 0 else b""
+        self._put(header + ITEM_TAG + LENGTH_32.pack(value + (value & 1)))
+        self._expected_length, self._length = value, 0
         self._state = WriterState.FRAGMENT
 
     def _fragment_segment(self, tag: int, vr: str, value: Any) -> None:
@@ -513,8 +514,7 @@ class SinglePassWriter(ElementOutput):
         self._fragment_segment(tag, vr, value)
         if self._length != self._expected_length:
             raise OutputError(f"expected a fragment of {self._expected_length} bytes, found {self._length}")
-        if self._length & 1:
-            self._put(b"\0")
+        self._put(b"\0" * (self._length & 1))
         self._state = WriterState.FRAGMENTS
 
     def _end_cut_fragment(self, tag: int, vr: str, value: Any) -> None:
@@ -525,7 +525,7 @@ class SinglePassWriter(ElementOutput):
         """Leave fragments out, or keep their items as the bytes of one value."""
         self._vr = BYTES_VR
         self._start_value(tag, b"")
-        self._replace_binary(tag, encapsulated_error())
+        self._replace_binary(tag, encapsulated_error(tag))
         self._state = WriterState.REPLACED_FRAGMENTS
 
     def _replaced_fragment(self, tag: int, vr: str, value: Any) -> None:
@@ -541,7 +541,7 @@ class SinglePassWriter(ElementOutput):
         self._end_structure()
 
     def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
-        self._put(SEQUENCE_END)
+        self._put(SEQUENCE_END if self._length >= 0 else self._empty(tag, self._vr))
         self._end_structure()
 
     _dataset_moves: ClassVar[dict[int, Move]] = {

@@ -513,15 +513,18 @@ def test_fragments_in_a_native_transfer_syntax_are_read_and_reported(layout: Lay
     assert type(read(start(layout.uid) + content, profile="strict")[1]) is DicomFileError
 
 
-def test_fragments_without_a_basic_offset_table_are_reported() -> None:
-    empty = TO.header(PIXELS, "OB", UNDEFINED) + TO.tag(0xFFFEE0DD) + bytes(4)
-    expected = [(EventType.START_FRAGMENTS, PIXELS, "OB", None), (EventType.END_FRAGMENTS, PIXELS, "OB", None)]
+@pytest.mark.parametrize("values", [(), (b"",)])
+def test_encapsulated_pixel_data_may_be_empty(values: tuple[bytes, ...]) -> None:
+    content = TO.fragments(PIXELS, *values)
     after = TO.element(0xFFFCFFFC, "OB", b"xx")
-    assert found(empty, after, uid=JPEG_UID) == ([*expected, element(0xFFFCFFFC, "OB", b"xx")], ["misplaced-end"])
-    assert found(TO.fragments(PIXELS, b""), after, uid=JPEG_UID) == (
-        [*fragments(PIXELS, b""), element(0xFFFCFFFC, "OB", b"xx")],
-        [],
-    )
+    expected = [*fragments(PIXELS, *values), element(0xFFFCFFFC, "OB", b"xx")]
+    assert found(content, after, uid=JPEG_UID) == (expected, [])
+
+
+def test_fragments_in_another_element_than_pixel_data_are_reported() -> None:
+    content = TO.element(0x00090010, "LO", b"Acme") + TO.fragments(0x00091001, b"", b"ab")
+    expected = [element(0x00090010, "LO", "Acme"), *fragments(0x00091001, b"", b"ab")]
+    assert found(content, uid=JPEG_UID) == (expected, ["undefined-length"])
 
 
 @pytest.mark.parametrize("cut", [0, 1, 3, 4, 7, 8, 12])

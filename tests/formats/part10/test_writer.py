@@ -635,12 +635,22 @@ def test_one_value_with_items_is_encapsulated_pixel_data() -> None:
         assert written(IN_JPEG, *parts("OB", *pieces, tag=PIXELS, late=True)) == expected
 
 
-def test_empty_pixel_data_is_written_in_any_transfer_syntax() -> None:
-    for before in ([], [IN_JPEG]):
-        assert written(*before, element(PIXELS, "OB")) == EXPLICIT.element(PIXELS, "OB")
-        assert written(*before, *parts("OB", tag=PIXELS)) == EXPLICIT.element(PIXELS, "OB")
-        empty = (EventType.LAST_SEGMENT, PIXELS, "", b"")
-        assert written(*before, *parts("OB", empty, tag=PIXELS)) == EXPLICIT.element(PIXELS, "OB")
+def test_empty_pixel_data_has_the_length_of_the_transfer_syntax() -> None:
+    # PS3.5 A.4; DCMTK refuses a file with another one
+    empty = (EventType.LAST_SEGMENT, PIXELS, "", b"")
+    fragments_only = EXPLICIT.fragments(PIXELS)
+    for before, expected in (([], EXPLICIT.element(PIXELS, "OB")), ([IN_JPEG], fragments_only)):
+        assert written(*before, element(PIXELS, "OB")) == expected
+        assert written(*before, *parts("OB", tag=PIXELS)) == expected
+        assert written(*before, *parts("OB", empty, tag=PIXELS)) == expected
+    assert written(IN_JPEG, *fragments(PIXELS)) == fragments_only
+    for empty_icon in ([element(PIXELS, "OB")], fragments(PIXELS)):  # which may be native
+        icon = EXPLICIT.open_item(EXPLICIT.element(PIXELS, "OB"))
+        assert written(IN_JPEG, *sequence(0x00880200, empty_icon)) == EXPLICIT.open_sequence(0x00880200, icon)
+
+
+def test_fragments_of_another_element_than_pixel_data_are_refused() -> None:
+    assert "in Pixel Data only" in refused(START, IN_JPEG, fragments(0x00091001)[0]).message
 
 
 def test_icon_may_be_native_in_an_encapsulated_file() -> None:
@@ -785,9 +795,9 @@ PLACES: dict[str, tuple[list[Event], set[EventType]]] = {
         [START, parts("UC", tag=REFERENCES)[0]],
         {EventType.VALUES, EventType.SEGMENT, EventType.LAST_SEGMENT, EventType.END_ELEMENT},
     ),
-    "fragments": ([START, IN_JPEG, fragments(REFERENCES)[0]], {EventType.START_FRAGMENT, EventType.END_FRAGMENTS}),
+    "fragments": ([START, IN_JPEG, fragments(PIXELS)[0]], {EventType.START_FRAGMENT, EventType.END_FRAGMENTS}),
     "fragment": (
-        [START, IN_JPEG, fragments(REFERENCES)[0], (EventType.START_FRAGMENT, REFERENCES, "OB", 1)],
+        [START, IN_JPEG, fragments(PIXELS)[0], (EventType.START_FRAGMENT, PIXELS, "OB", 1)],
         {EventType.SEGMENT, EventType.LAST_SEGMENT},
     ),
     "end": ([START, END], set()),
