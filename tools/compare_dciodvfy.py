@@ -66,6 +66,7 @@ _KINDS = [
 _PATTERNS = [(re.compile(pattern), kind) for pattern, kind in _KINDS]
 _TAG = re.compile(r"\(0x([0-9a-f]{4}),0x([0-9a-f]{4})\)")
 _ELEMENT = re.compile(r"Element=<(\w+)>|attribute <([^>]+)>")
+_MISSING_UID = re.compile(r"but missing (SOP\w+UID)")
 _NAMES = {name: keyword for _, _, name, _, keyword in DicomDictionary.values()}
 _OF_DATA_SETS = ("file-meta-differs", "key-order", "shared-uid", "unknown-sop-class")
 _OURS = {"private-element": "wrong-vr", "not-a-date-time": "not-a-date"}
@@ -78,6 +79,9 @@ def _kind(line: str) -> str:
 def _element(line: str) -> str:
     if "PixelData" in line:
         return "PixelData"
+    missing = _MISSING_UID.search(line)
+    if missing:
+        return missing[1]
     tag = _TAG.search(line)
     if tag:
         number = int(tag[1] + tag[2], 16)
