@@ -392,7 +392,7 @@ def _add_file(found: Input, start: int, writer: IndexWriter) -> tuple[bytes, int
     uids = _uids(Split(found.path).iter_events(options=_uid_options(ReadOptions())))
     length = 0
     while values := list(islice(uids, _OFFSETS_AT_ONCE)):
-        writer.add(range(start + length, start + length + len(values)), map(uid_hash, values))
+        writer.add(range(start + length, start + length + len(values)), [uid_hash(value) for value in values])
         length += len(values)
     return _DICOM if found.kind == Kind.DICOM else _WHOLE, length
 

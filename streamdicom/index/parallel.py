@@ -17,7 +17,7 @@ from streamdicom._workers import in_order
 from streamdicom.index.scanning import PIECE, hash_of
 from streamdicom.index.sorting import numbers_of, words
 from streamdicom.io import open_place, read_range, size_of
-from streamdicom.jsontext import Ambiguous, CommentError, Joiner, Summary, held_back, scan
+from streamdicom.jsontext import Ambiguous, CommentError, Joiner, PartScanner, Summary
 
 _RANGE = 4 * 1024 * 1024  # bytes of a task
 _MAX_STARTS = 8192  # after which a part is returned
@@ -75,23 +75,17 @@ def _summaries(bounds: tuple[int, int], place: str) -> Iterator[Summary | Ambigu
     """Summarize a range, in parts of bounded length; yield None for a comment."""
     start, end = bounds
     known: Summary | None = None
-    in_string: bool | None = None if start else False
-    tail = b""
+    scanner = PartScanner(start, None if start else False)
     with open_place(place) as file:
         for block in read_range(file, start, end, PIECE):
-            data = tail + block
-            held = held_back(data)
-            tail, data = data[len(data) - held :], data[: len(data) - held]
             try:
-                part = scan(data, offset=start, in_string=in_string)
+                part = scanner.feed(block)
             except CommentError:
                 yield None
                 return
-            start += len(data)
             if isinstance(part, Ambiguous):
                 yield part
                 continue
-            in_string = part.ends_in_string
             known = part if known is None else known.followed_by(part)
             if len(known.starts) > _MAX_STARTS:
                 yield known

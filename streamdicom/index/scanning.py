@@ -20,7 +20,7 @@ from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 from streamdicom.patterns import DatasetConditions
 
-PIECE = 128 * 1024
+PIECE = 64 * 1024
 """Bytes that are scanned at once."""
 
 _WRAPPER = "wrapper"  # the code of a deviation
@@ -37,6 +37,7 @@ _PLAIN_UID = late_pattern(
     rb'\{\s*(?:"(?!00080018)[0-9A-F]{8}"\s*:\s*' + _PLAIN + _COMMA + rb"|(?!))*+(?:" + _UID_PATTERN + b")"
 )
 _UID_TAG = late_pattern(rb'0008[^"]{0,3}0018')
+_KEYWORD_END = b"InstanceUID"  # of SOPInstanceUID and of sopInstanceUID
 _ESCAPED_ASCII = late_pattern(rb"\\u00[0-7]")
 _LONGEST_KEY = 32  # bytes
 _KEYED = late_pattern(rb'\{\s*"[0-9A-Fa-f]{8}"')
@@ -63,13 +64,40 @@ def starts(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[a
 
 
 def starts_and_uids(file: BinaryIO) -> Iterator[tuple[array[int], list[str | None]]]:
-    """Yield the offsets and the UIDs of the data sets of a JSON text; see ``uids_at``.
+    """Yield the offsets and the UIDs of the data sets of a JSON text.
+
+    A UID is None where ``uid_of`` must find it, and empty where a data set has none.
 
     Raises:
         CommentError: The text has a comment.
     """
+    before: array[int] | None = None  # starts that are yielded with the next ones
+    uids: list[str | None] = []
+    tail, end = b"", 0
     for found, piece, offset in _scanned(file, 0, None):
-        yield found, uids_at(piece, offset, found)
+        if before is not None:
+            if uids[-1] is None and end == offset:  # the last data set goes on in this piece
+                text = tail + piece[: found[0] - offset]
+                [uids[-1]] = _evident_uids(text, before[-1], before[-1:], before[-1] + len(text))
+            yield before, uids
+        before, uids = found, _evident_uids(piece, offset, found)
+        tail, end = piece[found[-1] - offset :], offset + len(piece)
+    if before is not None:
+        yield before, uids
+
+
+def _evident_uids(data: bytes, offset: int, starts: array[int], end: int | None = None) -> list[str | None]:
+    """Return the SOP Instance UID of each data set of a part.
+
+    It is empty if a data set has none, and None if this is not evident.
+    """
+    uids = uids_at(data, offset, starts)
+    if None in uids:
+        ends = [*starts[1:], end]
+        for number, (start, stop) in enumerate(zip(starts, ends, strict=True)):
+            if uids[number] is None and stop is not None and _has_no_uid(data[start - offset : stop - offset]):
+                uids[number] = ""
+    return uids
 
 
 def _scanned(file: BinaryIO, offset: int, end: int | None) -> Iterator[tuple[array[int], bytes, int]]:
@@ -202,12 +230,12 @@ def is_first_item(file: BinaryIO, offset: int) -> bool:
 
 
 def uid_hash(uid: str | None) -> int:
-    """Return a hash of 64 bits, which is the same in every process.
+    """Return a hash of 64 bits, which is the same in every process; 0 for no UID.
 
     >>> uid_hash("1.2.3") == uid_hash("1.2.3") != uid_hash(None)
     True
     """
-    return 0 if uid is None else int.from_bytes(blake2b(uid.encode(), digest_size=8).digest(), "little") or 1
+    return 0 if not uid else int.from_bytes(blake2b(uid.encode(), digest_size=8).digest(), "little") or 1
 
 
 def hash_of(file: BinaryIO, start: int, end: int) -> int:
@@ -250,11 +278,16 @@ def _may_have_uid(file: BinaryIO, start: int, end: int) -> bool:
     return False
 
 
+def _has_no_uid(text: bytes) -> bool:
+    """Return True if a data set evidently has no SOP Instance UID."""
+    return not _has_uid_key(text) and _KEYED.match(text) is not None
+
+
 def _has_uid_key(data: bytes) -> bool:
     """Return False if the text cannot have the key of SOP Instance UID, in any form."""
-    # One pattern for all of them, whatever their case, takes ten times as long.
-    is_escaped = b"\\u00" in data and _ESCAPED_ASCII.search(data)
-    return bool(is_escaped or _UID_TAG.search(data) or b"sopinstanceuid" in data.lower())
+    # One pattern for all of them takes ten times as long.
+    is_escaped = b"\\" in data and _ESCAPED_ASCII.search(data)
+    return bool(is_escaped or _KEYWORD_END in data or _UID_TAG.search(data))
 
 
 def _parsed_uid(file: BinaryIO, start: int, end: int) -> str | None:

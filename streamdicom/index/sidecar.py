@@ -128,10 +128,9 @@ def write(
 
     head = json.dumps(facts).encode()
     head += b" " * (-(len(head) + _PREFIX.size) % _WORD)
-    columns = chain(_blocks(pair[0] for pair in pairs), _blocks(pair[1] for pair in pairs))
     members = _blocks(chain.from_iterable(packing.places if packing else ()))
     table = chain(*(read_range(file, 0, None, _BLOCK) for file in files[:2])) if files else ()
-    blocks = chain([head], starts, columns, members, table)
+    blocks = chain([head], starts, _columns(pairs), members, table)
     if is_url(place):
         with temporary() as file, open_place(place, "wb") as target:
             _write(file, len(head), blocks)
@@ -155,6 +154,15 @@ def _write(file: BinaryIO, length: int, blocks: Iterable[bytes]) -> None:
     file.seek(0)
     file.write(_PREFIX.pack(_MAGIC, checksum, length))
     file.seek(0)
+
+
+def _columns(pairs: SortedPairs) -> Iterator[bytes]:
+    """Yield all hashes, and then all ordinals."""
+    with temporary() as ordinals:
+        for firsts, seconds in pairs.blocks():
+            ordinals.write(words(seconds))  # so runs are merged once
+            yield words(firsts)
+        yield from read_range(ordinals, 0, None, _BLOCK)
 
 
 def _blocks(numbers: Iterator[int]) -> Iterator[bytes]:

@@ -6,13 +6,17 @@ import heapq
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 from streamdicom._typing import BinaryIO
 from streamdicom.io import read_range, temporary
 
-_RUN = 16 * 1024  # pairs that are sorted in memory
-_READ = 4 * 1024  # bytes of each run that are read at once
+_RUN = 32 * 1024  # pairs that are sorted in memory
+_BLOCK = 4 * 1024  # pairs that are returned or written at once
+_READ = 256  # pairs of each run that are read at once
 _WORD = 8
+_BITS = 8 * _WORD
+_MASK = (1 << _BITS) - 1
 
 
 class SortedPairs:
@@ -22,30 +26,43 @@ class SortedPairs:
 
     >>> pairs = SortedPairs()
     >>> pairs.add(5, 0)
-    >>> pairs.add(3, 1)
+    >>> pairs.extend([3, 4], [1, 2])
     >>> list(pairs), len(pairs)
-    ([(3, 1), (5, 0)], 2)
+    ([(3, 1), (4, 2), (5, 0)], 3)
     >>> pairs.close()
     """
 
     def __init__(self) -> None:
-        self._run: list[tuple[int, int]] = []
+        self._run: list[int] = []  # each pair as one number, which takes less memory and time
         self._file: BinaryIO = temporary()
         self._ends: list[int] = []  # of the runs in the file
 
     def add(self, first: int, second: int) -> None:
         """Add a pair."""
-        self._run.append((first, second))
-        if len(self._run) == _RUN:
+        self._run.append(first << _BITS | second)
+        if len(self._run) >= _RUN:
+            self._spill()
+
+    def extend(self, firsts: Iterable[int], seconds: Iterable[int]) -> None:
+        """Add pairs, as many as fit into memory."""
+        self._run += [first << _BITS | second for first, second in zip(firsts, seconds, strict=True)]
+        if len(self._run) >= _RUN:
             self._spill()
 
     def __len__(self) -> int:
         return (self._ends[-1] if self._ends else 0) // (2 * _WORD) + len(self._run)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
+        for firsts, seconds in self.blocks():
+            yield from zip(firsts, seconds, strict=True)
+
+    def blocks(self) -> Iterator[tuple[list[int], list[int]]]:
+        """Yield the first and the second numbers of some pairs at once."""
         runs = [self._read(start, end) for start, end in zip([0, *self._ends], self._ends, strict=False)]
         self._run.sort()
-        return heapq.merge(*runs, self._run) if runs else iter(self._run)
+        pairs = heapq.merge(*runs, self._run) if runs else iter(self._run)
+        while block := list(islice(pairs, _BLOCK)):
+            yield [pair >> _BITS for pair in block], [pair & _MASK for pair in block]
 
     def close(self) -> None:
         """Remove the temporary file."""
@@ -54,16 +71,18 @@ class SortedPairs:
     def _spill(self) -> None:
         self._run.sort()
         self._file.seek(0, 2)
-        self._file.write(words(number for pair in self._run for number in pair))
+        for start in range(0, len(self._run), _BLOCK):
+            block = self._run[start : start + _BLOCK]
+            self._file.write(words(chain.from_iterable([(pair >> _BITS, pair & _MASK) for pair in block])))
         self._ends.append(self._file.tell())
         self._run = []
 
-    def _read(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+    def _read(self, start: int, end: int) -> Iterator[int]:
         while start < end:
-            data = b"".join(read_range(self._file, start, min(end, start + _READ)))
+            data = b"".join(read_range(self._file, start, min(end, start + 2 * _WORD * _READ)))
             start += len(data)
             numbers = numbers_of(data)
-            yield from zip(numbers[::2], numbers[1::2], strict=True)
+            yield from [first << _BITS | second for first, second in zip(numbers[::2], numbers[1::2], strict=True)]
 
 
 def words(numbers: Iterable[int]) -> bytes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from streamdicom.index.sidecar import FileTable, Fingerprint, Packing, write
 from streamdicom.index.sorting import SortedPairs, numbers_of, words
@@ -33,18 +32,15 @@ class IndexWriter:
         """Add the offsets of data sets."""
         self._starts.write(words(starts))
 
-    def add(self, starts: Collection[int], hashes: Iterable[int | None]) -> None:
+    def add(self, starts: Sequence[int], hashes: Sequence[int | None]) -> None:
         """Add the offsets and hashes of data sets; None for a missing hash."""
         self.add_starts(starts)
-        missing = array("Q")
-        add = self._pairs.add
-        for ordinal, value in enumerate(hashes, self._count):
-            if value is None:
-                missing.append(ordinal)
-            else:
-                add(value, ordinal)
-        if missing:
-            self._missing.write(words(missing))
+        ordinals: Sequence[int] = range(self._count, self._count + len(starts))
+        if None in hashes:
+            pairs = list(zip(ordinals, hashes, strict=True))
+            self._missing.write(words(ordinal for ordinal, value in pairs if value is None))
+            ordinals = [ordinal for ordinal, value in pairs if value is not None]
+        self._pairs.extend([value for value in hashes if value is not None], ordinals)
         self._count += len(starts)
 
     def add_missing(self, hash_of: Callable[[int, int], int], end: int) -> None:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
         BoundaryScanner,
         CommentError,
         Joiner,
+        PartScanner,
         Summary,
-        held_back,
         scan,
     )
     from streamdicom.jsontext.masking import PathMask
@@ -47,19 +47,19 @@ __all__ = [
     "JsonEmitter",
     "JsonTokenizer",
     "Origin",
+    "PartScanner",
     "PathMask",
     "Stretch",
     "Summary",
     "Token",
     "TokenType",
     "decode_base64",
-    "held_back",
     "length_in_bytes",
     "scan",
 ]
 
 # Random access and paths need them, and nothing else does.
 _LATE = {"PathMask": "masking"} | dict.fromkeys(
-    ("Ambiguous", "BoundaryScanner", "CommentError", "Joiner", "Summary", "held_back", "scan"), "boundaries"
+    ("Ambiguous", "BoundaryScanner", "CommentError", "Joiner", "PartScanner", "Summary", "scan"), "boundaries"
 )
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

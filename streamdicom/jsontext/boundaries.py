@@ -27,14 +27,22 @@ from streamdicom._records import record
 
 _STRUCTURE = b'"{}'
 _OTHERS = bytes(set(range(256)) - set(_STRUCTURE))
+_CUT = b"\xff"  # which UTF-8 never has
+_NEITHER = bytes(set(_OTHERS) - set(_CUT))
 _PARENTHESES = bytes.maketrans(b"{}", b"()")
 _BLANK = bytes.maketrans(b"/", b"_")
+_ESCAPED = late_pattern(rb'\\["\\]')
 _OPENING = late_pattern(rb'"(?![\s,:\]}])(?=.)', re.DOTALL)
 _SEPARATOR = late_pattern(rb'\}[^"{}]*\{')
 _COMPACT_SEPARATOR = late_pattern(rb"\},\{")
 _SLASHES = late_pattern(rb"/(?:[/*]|\Z)")  # or at the end, which may cut a comment
 _BRACED = late_pattern(rb'"([^"]*)"')
 _GAPS = late_pattern(rb"\}\{|(?<=\))(?=\()")
+_WHITE_SPACE = b" \t\r\n"
+_MAX_SEPARATOR = 64  # bytes
+_MAX_DEPTH = 32  # of objects between two separators
+_MAX_TRUST = 32  # failures in a row after which no separator is tried
+_NO_DEPTH = 1 << 62
 _COMMENT_MESSAGE = "expected JSON without comments, found one"
 
 
@@ -216,9 +224,7 @@ def _scan_any(data: bytes, offset: int, in_string: bool | None) -> Summary | Amb
 
 def without_escapes(data: bytes) -> bytes:
     """Replace escaped backslashes and quotation marks by other bytes."""
-    if rb"\"" not in data:
-        return data
-    return data.replace(rb"\\", b"__").replace(rb"\"", b"__")
+    return _ESCAPED.sub(b"__", data) if b"\\" in data else data
 
 
 def _starts_in_string(data: bytes) -> bool | None:
@@ -277,17 +283,16 @@ def _marks(data: bytes, in_string: bool) -> tuple[bytes, bool]:
 
 def _may_have_comment(data: bytes, in_string: bool) -> bool:
     """Return False if there are no slashes but in evident strings."""
-    if b"/" not in data or (b"" not in data.split(b"/")[1:] and (b"*" not in data or b"/*" not in data)):
-        return False
     end = data.find(b'"') if in_string else 0  # of a string
     while end >= 0:
-        slashes = _SLASHES.search(data, end)
-        if slashes is None:
+        slash = data.find(b"/", end)
+        if slash < 0:
             return False
-        mark = data.rfind(b'"', end, slashes.start())
-        if mark < 0 or not _OPENING.match(data, mark):
+        mark = data.rfind(b'"', end, slash)
+        end = data.find(b'"', slash)
+        is_evident = mark >= 0 and _OPENING.match(data, mark)
+        if not is_evident and _SLASHES.search(data, slash, end + 1 if end >= 0 else len(data)):
             return True
-        end = data.find(b'"', slashes.end())
     return False
 
 
@@ -297,6 +302,171 @@ def _without_strings(data: bytes, in_string: bool) -> bytes:
     inside = slice(0 if in_string else 1, None, 2)
     parts[inside] = [part.translate(_BLANK) for part in parts[inside]]
     return b'"'.join(parts)
+
+
+def _scan_alike(data: bytes, offset: int, in_string: bool, separator: bytes) -> tuple[Summary, int] | None:
+    """Summarize a part by one separator of objects, in half of the time of ``_scan``.
+
+    The text is cut at each separator, whether it is between outermost objects, between others or in a string. The
+    braces of the pieces prove which are which.
+
+    Args:
+        data: The part.
+        offset: Of the part in the text.
+        in_string: Whether the part starts within a string.
+        separator: From the braces that close objects to that which opens the next; see ``_separator_before``.
+
+    Returns:
+        The summary, and the least depth of other objects, which the summary lacks; None if the part is not evident.
+    """
+    data = without_escapes(data)
+    if _CUT in data or _may_have_comment(data, in_string):
+        return None
+    pieces = data.split(separator)
+    marks = (b"}" * (separator.count(b"}") - 1) + _CUT).join(pieces).translate(None, _NEITHER)
+    if in_string:
+        marks = b'"' + marks
+    braces, ends_in_string = _braces(marks)
+    lengths = list(map(len, pieces))
+    if b";" in braces:
+        lengths = _joined(lengths, braces, len(separator))
+        braces = braces.replace(b";", b"")
+    unpaired = _unpaired(braces)
+    if unpaired is None:
+        return None
+    starts, lowest, least = array("Q"), _NO_DEPTH, _NO_DEPTH
+    depth, place = 0, offset - 1
+    for length, piece in zip(lengths, unpaired, strict=True):
+        if place >= offset:  # the opening brace of a separator
+            if depth - 1 < lowest:
+                lowest = depth - 1
+                del starts[:]
+            if depth - 1 == lowest:
+                starts.append(place)
+        closed = piece.count(b"}")
+        if depth - closed < least:
+            least = depth - closed
+        depth += len(piece) - 2 * closed
+        place += length + len(separator)
+    return Summary(in_string, ends_in_string, depth, lowest if starts else 0, starts), least
+
+
+def _braces(marks: bytes) -> tuple[bytes, bool]:
+    """Return the braces and cuts outside strings, and whether marks end within one.
+
+    A semicolon stands for a cut in a string.
+    """
+    braces = marks.translate(None, b'"')
+    count = len(marks) - len(braces)
+    ends_in_string = count % 2 == 1
+    if ends_in_string:
+        marks += b'"'
+        count += 1
+    if 2 * marks.count(b'""') < count:  # a string has a brace
+        pieces = marks.replace(b'""', b"").split(b'"')
+        pieces[1::2] = [b";" * piece.count(_CUT) for piece in pieces[1::2]]
+        braces = b"".join(pieces)
+    return braces, ends_in_string
+
+
+def _unpaired(braces: bytes) -> list[bytes] | None:
+    """Return the braces without a partner between two cuts, or None if they are deep."""
+    for _ in range(_MAX_DEPTH):
+        size = len(braces)
+        braces = braces.replace(b"{}", b"")
+        if len(braces) == size:
+            return braces.split(_CUT)
+    return None
+
+
+def _joined(lengths: list[int], braces: bytes, width: int) -> list[int]:
+    """Return the lengths of pieces without those cuts that are in strings."""
+    joined, position = [], 0
+    for piece in braces.split(_CUT):
+        count = piece.count(b";")
+        joined.append(sum(lengths[position : position + count + 1]) + count * width)
+        position += count + 1
+    return joined
+
+
+def _separator_before(data: bytes, start: int) -> bytes | None:
+    """Return the text between two objects with a brace of each, or None.
+
+    Args:
+        data: A part of the text.
+        start: The offset of the object in it.
+
+    >>> _separator_before(b'[{"a": {}}, {"b": {}}]', 12)
+    b'}}, {'
+    """
+    before = data[max(0, start - _MAX_SEPARATOR) : start]
+    inner = before.rstrip(_WHITE_SPACE + b",")
+    if not inner.endswith(b"}"):
+        return None
+    rest = inner[:-1].rstrip(_WHITE_SPACE)  # all but empty objects end with two braces
+    return before[len(rest if rest.endswith(b"}") else inner) - 1 :] + b"{"
+
+
+class PartScanner:
+    """Summarizes JSON text that arrives in pieces.
+
+    Args:
+        offset: Bytes of the text before the first piece.
+        in_string: Whether the first piece starts within a string; None if that is unknown.
+
+    >>> scanner = PartScanner()
+    >>> [scanner.feed(piece).change for piece in (b'[{"a": {', b'"b": "}"', b"}}]")]
+    [2, 0, -2]
+    """
+
+    def __init__(self, offset: int = 0, in_string: bool | None = False) -> None:
+        self._offset = offset
+        self._tail = b""
+        self._in_string = in_string
+        self._separator: bytes | None = None
+        self._trust = _MAX_TRUST if _native.functions is None else 0
+
+    def feed(self, data: bytes, depth: int | None = None) -> Summary | Ambiguous:
+        """Summarize the next bytes, but hold back an escape that may go on.
+
+        Args:
+            data: The bytes.
+            depth: The depth at their start, if it is known. The summary may be right for this depth only.
+
+        Raises:
+            CommentError: The text has a comment.
+        """
+        data = self._tail + data
+        held = held_back(data)
+        self._tail = data[len(data) - held :]
+        data = data[: len(data) - held]
+        part: Summary | Ambiguous | None = self._scan_alike(data, depth)
+        if part is None:
+            part = scan(data, offset=self._offset, in_string=self._in_string)
+            if self._trust and isinstance(part, Summary) and len(part.starts) > 1:
+                self._separator = _separator_before(data, part.starts[-1] - self._offset)
+        self._offset += len(data)
+        if isinstance(part, Summary):
+            self._in_string = part.ends_in_string
+        return part
+
+    def _scan_alike(self, data: bytes, depth: int | None) -> Summary | None:
+        """Summarize a part by the separator of the last parts, or return None."""
+        if not self._trust or self._separator is None or self._in_string is None:
+            return None
+        found = _scan_alike(data, self._offset, self._in_string, self._separator)
+        if found is None or found[1] <= _outermost(found[0], depth):
+            self._trust -= 1
+            return None
+        self._trust = min(self._trust + 1, _MAX_TRUST)
+        return found[0]
+
+
+def _outermost(summary: Summary, depth: int | None) -> int:
+    """Return the greatest depth of objects that a summary must have."""
+    if depth is not None:
+        return -depth
+    return summary.depth if summary.starts else _NO_DEPTH - 1
 
 
 class BoundaryScanner:
@@ -313,10 +483,8 @@ class BoundaryScanner:
     """
 
     def __init__(self, offset: int = 0) -> None:
-        self._offset = offset
-        self._tail = b""
-        self._in_string = False
-        self._depth = 0
+        self._parts = PartScanner(offset)
+        self._joiner = Joiner()
 
     def feed(self, data: bytes) -> array[int]:
         """Return the offsets of the outermost objects that begin in the next bytes.
@@ -324,19 +492,9 @@ class BoundaryScanner:
         Raises:
             CommentError: The text has a comment.
         """
-        data = self._tail + data
-        held = held_back(data)
-        self._tail = data[len(data) - held :]
-        data = data[: len(data) - held]
-        summary = scan(data, offset=self._offset, in_string=self._in_string)
-        assert isinstance(summary, Summary)
-        starts = summary.outermost(self._depth)
-        self._offset += len(data)
-        self._in_string = summary.ends_in_string
-        self._depth += summary.change
-        return starts
+        return self._joiner.add(self._parts.feed(data, self._joiner.depth))
 
     @property
     def is_between(self) -> bool:
         """Whether no object is open."""
-        return self._depth == 0 and not self._in_string
+        return self._joiner.depth == 0 and not self._joiner.in_string

@@ -6,7 +6,6 @@ import json
 import random
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -94,13 +93,15 @@ def test_missing_data_set(export: Path, tmp_path: Path) -> None:
 def test_index_of_another_order(export: Path, tmp_path: Path) -> None:
     """An index with a right fingerprint and count, whose entries are wrong."""
     from streamdicom.index.sidecar import Sidecar, write
-    from streamdicom.index.sorting import words
+    from streamdicom.index.sorting import SortedPairs, words
 
     sidecar = Sidecar(sidecar_of(export))
     starts = [sidecar.start(number) for number in range(7)]
-    pairs: Any = [(number, number) for number in range(7)]
+    pairs = SortedPairs()
+    pairs.extend(range(7), range(7))
     write(sidecar_of(export), sidecar.source, [words(iter(starts))], pairs, sidecar.packing)
     sidecar.close()
+    pairs.close()
     found = _verified(export)
     assert [problem.rpartition(" ")[2] for problem in found.problems] == [f"[{number}]" for number in range(7)]
 

@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streamdicom import _native
-from streamdicom.jsontext.boundaries import Ambiguous, BoundaryScanner, CommentError, Summary, join, scan
+from streamdicom.jsontext import boundaries
+from streamdicom.jsontext.boundaries import Ambiguous, BoundaryScanner, CommentError, PartScanner, Summary, join, scan
 from tests.support.engines import both_engines as both_engines
 
 _ENGINE = _native.functions
@@ -197,3 +198,103 @@ def test_engines_agree_on_any_bytes_at_every_cut(parts: list[bytes]) -> None:
         for part in (data[:place], data[place:]):
             for in_string in (False, True, None):
                 assert _summary(engine, part, in_string) == _summary(None, part, in_string)
+
+
+_FORMS = {
+    "compact": ({"separators": (",", ":")}, None),
+    "json": ({}, None),
+    "indented": ({"indent": 2}, None),
+    "lines": ({}, "\n"),
+    "an object a line": ({"separators": (",", ":")}, ",\n"),
+}
+
+
+def _text(objects: list[Any], name: str) -> bytes:
+    form, between = _FORMS[name]
+    if between is None:
+        return json.dumps(objects, **form).encode()
+    text = between.join([json.dumps(one, **form) for one in objects])
+    return (text if between == "\n" else f"[{text}]").encode()
+
+
+def _objects(count: int) -> list[Any]:
+    """Return objects with items, and with text like that between and around them."""
+    inner = {"a": "x", "b": {"c": ["http://x/*", "\\"]}}
+    texts = ["plain", "},{", '}, {"a": "', "{", "\n  },\n  {", '}},{\\"', "}\n{", "/"]
+    return [
+        {"a": {"b": texts[number % len(texts)] * (number % 4)}, "c": {"d": [inner] * (number % 3)}}
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("name", _FORMS)
+@pytest.mark.parametrize("size", [1000, 3000])
+def test_regular_text_is_cut_at_its_separators(name: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_native, "functions", None)
+    text, looked_closer = _text(_objects(500), name), []
+
+    def scan_closer(data: bytes, **arguments: Any) -> Summary | Ambiguous:
+        looked_closer.append(len(data))
+        return scan(data, **arguments)
+
+    monkeypatch.setattr(boundaries, "scan", scan_closer)
+    scanner, parts, found, joined = BoundaryScanner(), PartScanner(), [], boundaries.Joiner()
+    for start in range(0, len(text), size):
+        found += scanner.feed(text[start : start + size])
+    assert sum(looked_closer) < len(text) / 3
+    assert found == walked(text)
+    found = []
+    for start in range(0, len(text), size):
+        found += joined.add(parts.feed(text[start : start + size]))
+    assert found == walked(text)
+
+
+def test_other_separators_are_found_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_native, "functions", None)
+    texts = [json.dumps(one) for one in _objects(300)]
+    between = [",", ", ", ",\n", " , ", ",\t"]
+    text = ("[" + "".join([one + between[number // 9 % 5] for number, one in enumerate(texts)]) + "{}]").encode()
+    scanner, found = BoundaryScanner(), []
+    for start in range(0, len(text), 700):
+        found += scanner.feed(text[start : start + 700])
+    assert found == walked(text)
+
+
+@pytest.mark.slow
+@settings(max_examples=300)
+@given(
+    parts=st.lists(st.sampled_from([*_ODD, b"}}, {", b"{}", b"}}},{", b"\xff"]), max_size=60),
+    in_string=st.booleans(),
+    separator=st.sampled_from([b"},{", b"}},{", b"}}, {", b"}\n{", b"}{"]),
+)
+@example([b"}", b"},{", b'"', b"},{", b'"', b"{", b"},{"], False, b"},{")
+@example([b'"', b"}", b"{}"], True, b"},{")
+@example([b"{", b"}{", b"}", b"},{", b"{", b"}}"], False, b"},{")
+def test_cuts_at_a_separator_agree_on_any_bytes(parts: list[bytes], in_string: bool, separator: bytes) -> None:
+    data = b"".join(parts)
+    found = boundaries._scan_alike(data, 7, in_string, separator)
+    if found is None:
+        return
+    expected = _summary(None, data, in_string)
+    assert isinstance(expected, Summary)
+    summary, least = found
+    assert (summary.ends_in_string, summary.change) == (expected.ends_in_string, expected.change)
+    assert summary == expected or least <= boundaries._outermost(summary, None)
+    for depth in range(-9, 10):
+        if least > boundaries._outermost(summary, depth):
+            assert summary.outermost(depth) == expected.outermost(depth)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b'[{"a": {}}, {"b', b"}}, {"),
+        (b'[{"a":{}\n },\n {"b', b"}\n },\n {"),
+        (b'{}\n{"b', b"}\n{"),
+        (b"[{", None),
+        (b'{"a": {}} x {"b', None),
+        (b"{}" + b" " * 100 + b'{"b', None),
+    ],
+)
+def test_separator_is_learned(text: bytes, expected: bytes | None) -> None:
+    assert boundaries._separator_before(text, text.rindex(b"{")) == expected
