@@ -105,8 +105,9 @@ def fetch_events(
 ) -> EventStream:
     """Iterate over the events of data sets from a DICOMweb server.
 
-    They are for filters and ``write_events``. It takes less time than ``fetch_datasets``. The events of a data set are delivered when it is complete, or when
-    ``ReadOptions.spool_threshold`` bytes of it are received; it is an error if the connection is lost after that.
+    They are for filters and ``write_events``. It takes less time than ``fetch_datasets``. The events of a data set are
+    delivered when it is complete, or when ``ReadOptions.spool_threshold`` bytes of it are received; it is an error if
+    the connection is lost after that.
 
     Args:
         url: As for ``fetch_datasets``, as all others.
