@@ -72,6 +72,7 @@ NATIVE = EXPLICIT_VR_LITTLE_ENDIAN
 _NOT_ON_THE_WEB = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
 
 _COPY_SIZE = 64 * 1024  # bytes
+_HEAD = 16 * 1024  # bytes that are read first of a long file: most have pixel data after it, which is skipped
 _FACTS = frozenset(
     {
         TRANSFER_SYNTAX_UID,
@@ -195,8 +196,9 @@ def _referring(events: Iterator[Event], url: str) -> Iterator[Event]:
 
 def _written_events(entry: Entry, form: object | None) -> Iterator[Event]:
     """Yield the events of a file without long values."""
+    first = CHUNK if entry.size <= CHUNK else _HEAD
     with entry.open() as file:
-        yield from chain.from_iterable(_short_batches(file, form=form))
+        yield from chain.from_iterable(_short_batches(file, form=form, first=first))
 
 
 def _file_events(entry: Entry, except_tag: int) -> Iterator[Event]:
@@ -220,12 +222,18 @@ def short_events(file: BinaryIO, except_tag: int = -1, expansion: Expansion | No
 
 
 def _short_batches(
-    file: BinaryIO, except_tag: int = -1, expansion: Expansion | None = None, form: object | None = None
+    file: BinaryIO,
+    except_tag: int = -1,
+    expansion: Expansion | None = None,
+    form: object | None = None,
+    first: int = CHUNK,
 ) -> Iterator[Iterable[Event]]:
     parser = Part10Parser(options=_READING, expansion=expansion)
     if form is not None:
         parser.encode_in(form)
-    while chunk := file.read(CHUNK):
+    size = first
+    while chunk := file.read(size):
+        size = CHUNK
         yield from drained(parser, chunk)
         if skipped := parser.skip(except_tag):
             file.seek(skipped, os.SEEK_CUR)
