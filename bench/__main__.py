@@ -1,4 +1,4 @@
-"""Measure everything, or the peers only, for the terminal and the documentation."""
+"""Measure everything, the peers or the sizes of inputs, for the terminal and docs."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ from bench.steps import STEPS
 
 _FOLDER = Path(__file__).parent
 _SIZES = {  # MiB
-    "binary": (16, 64, 256, 1024),
-    "events": (16, 64, 256, 1024),
-    "datasets": (16, 64, 256),
-    "writing": (16, 64, 256),
-    "ijson": (4, 8, 16, 32),  # its time is quadratic
+    "binary": (1, 4, 16, 64, 256, 1024),
+    "events": (1, 4, 16, 64, 256, 1024),
+    "datasets": (1, 4, 16, 64, 256, 1024),
+    "writing": (1, 4, 16, 64, 256, 1024),
+    "json": (1, 4, 16, 64, 256),  # it holds the whole array
+    "ijson": (1, 4, 8, 16, 32),  # its time is quadratic
 }
 _BENCHMARKS = "test_options.py"
 _FIGURES = _FOLDER.parent / "docs" / "figures"
@@ -55,32 +56,52 @@ _CAPTION = f"""\
 User time of the processor: medians of {jobs.RUNS} runs, in which the programs take turns. "x our time" is the time over
 that of the job's first row: above 1, the program is slower than streamdicom."""
 
+_PEERS = "The time of each program over that of streamdicom, a line for each job; the table above has the same figures"
+
 
 def main() -> int:
     arguments = _arguments()
     arguments.out.mkdir(parents=True, exist_ok=True)
     part = _QUICKER if arguments.quick else 1
-    peers = _measure_peers(part)
     caption = machine()
-    page = [_CAPTION, caption, table(peers), _picture("Peers", report.draw_peers(peers, caption, arguments.out))]
-    print(table(peers))
-    shares = engine_share.table(engine_share.measure())
-    page.append(shares)
-    print(f"\n{shares}")
+    if arguments.what in ("all", "peers"):
+        _write_peers(part, arguments.out, caption)
+    if arguments.what in ("all", "sizes"):
+        _write_sizes(part, arguments, caption)
     if arguments.what == "all":
-        rows, pictures = _measure_all(part, arguments, caption)
-        print(f"\n{report.table(rows)}\n\n{report.NOTES}")
-        page += [_picture(path.stem, path) for path in pictures]
+        print(f"\n{report.table(_measure_rest(part, arguments))}\n\n{report.NOTES}")
     print(f"\n{caption}")
-    arguments.out.joinpath("peers.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
     return 0
 
 
-def _measure_all(part: int, arguments: argparse.Namespace, caption: str) -> tuple[list[report.Row], list[Path]]:
-    """Measure all but the peers; return the rows of the table, and the plots."""
-    speed = _measure_speed(3000 // part)
+def _write_peers(part: int, out: Path, caption: str) -> None:
+    """Measure the peers; write their page and its plot."""
+    peers = _measure_peers(part)
+    print(table(peers))
+    shares = engine_share.table(engine_share.measure())
+    print(f"\n{shares}")
+    picture = _picture(_PEERS, report.draw_peers(peers, caption, out))
+    _write(out / "peers.md", [_CAPTION, caption, table(peers), picture, shares])
+
+
+def _write_sizes(part: int, arguments: argparse.Namespace, caption: str) -> None:
+    """Measure time and memory over the size of the input; write page and plots."""
     runs = _measure_memory(_QUICK if arguments.quick else max(_SIZES["binary"]))
     files = _measure_files([size // part for size in _FILES])
+    rows = report.memory_rows(runs) + report.file_rows(files, max(_FILES) // part)
+    print(f"\n{report.table(rows)}")
+    pictures = report.draw(runs, caption, arguments.out) | report.draw_files(files, caption, arguments.out)
+    texts = [_picture(text, path) for path, text in pictures.items()]
+    _write(arguments.out / "sizes.md", [report.SIZES, caption, *texts, report.sizes_table(rows)])
+
+
+def _write(path: Path, parts: list[str]) -> None:
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _measure_rest(part: int, arguments: argparse.Namespace) -> list[report.Row]:
+    """Measure all but the peers and the sizes."""
+    speed = _measure_speed(3000 // part)
     exports = exporting.measure([count // part for count in _EXPORTS])
     indexed = indexing.measure([count // part for count in _EXPORTS])
     accessed = random_access.measure(_INDEXED // part)
@@ -89,16 +110,14 @@ def _measure_all(part: int, arguments: argparse.Namespace, caption: str) -> tupl
     mixture = mixed.measure(_MIXED // part)
     browsed = browsing.measure(*[count // part for count in _BROWSED])
     sent = requests.measure((_QUICK if arguments.quick else max(_SIZES["binary"])) * MIB)
-    rows = report.speed_rows(speed["benchmarks"]) + report.memory_rows(runs)
-    rows += report.file_rows(files, max(_FILES) // part) + report.export_rows(exports)
+    rows = report.speed_rows(speed["benchmarks"]) + report.export_rows(exports)
     rows += report.index_rows(indexed)
     rows.append(report.access_row(accessed))
     rows += report.serving_rows(served) + report.request_rows(sent)
     rows += report.origin_rows(asked)
     rows.append(report.mixed_row(mixture))
     rows += report.browse_rows(browsed)
-    rows += report.latency_rows(_measure_latency())
-    return rows, report.draw(runs, caption, arguments.out) + report.draw_files(files, caption, arguments.out)
+    return rows + report.latency_rows(_measure_latency())
 
 
 def _arguments() -> argparse.Namespace:
@@ -106,14 +125,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="at most 64 MiB, and an eighth of all else")
     folders = "the folder of the page and the plots; default: docs/figures, or bench/out with --quick"
     parser.add_argument("--out", type=Path, help=folders)
-    parser.add_argument("what", nargs="?", choices=("all", "peers"), default="all", help="default: all")
+    parser.add_argument("what", nargs="?", choices=("all", "peers", "sizes"), default="all", help="default: all")
     arguments = parser.parse_args()
     arguments.out = arguments.out or (_FOLDER / "out" if arguments.quick else _FIGURES)
     return arguments
 
 
-def _picture(title: str, path: Path) -> str:
-    return f"![{title}]({path.name})"
+def _picture(text: str, path: Path) -> str:
+    return f"![{text}]({path.name})"
 
 
 def _measure_peers(part: int) -> list[jobs.Result]:

@@ -104,6 +104,13 @@ def datasets_to_array(size: int) -> int:
     return sink.size
 
 
+def array_with_json(size: int) -> int:
+    """The whole array in memory, for contrast."""
+    text = b"".join(_array(size))
+    json.loads(text)
+    return len(text)
+
+
 def string_with_ijson(size: int) -> int:
     """One long string, for contrast: ijson scans all of it again with every piece."""
     import ijson
@@ -119,6 +126,7 @@ CASES: dict[str, Callable[[int], int]] = {
     "events": array_to_events,
     "datasets": array_to_datasets,
     "writing": datasets_to_array,
+    "json": array_with_json,
     "ijson": string_with_ijson,
 }
 

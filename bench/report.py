@@ -62,6 +62,7 @@ LABELS = {
     "events": "bytes -> events, array",
     "datasets": "bytes -> data sets, array",
     "writing": "data sets -> bytes, array",
+    "json": "json.loads, array, for contrast",
     "ijson": "ijson.items, one string, for contrast",
     "store-out": ".dcm -> JSON and a store",
     "store-in": "JSON and a store -> .dcm",
@@ -73,6 +74,7 @@ _LOOKS = {
     "events": ("#009E73", "s", "-"),
     "datasets": ("#E69F00", "D", "-"),
     "writing": ("#CC79A7", "^", "--"),
+    "json": ("#555555", "+", "--"),
     "ijson": ("#555555", "x", "-."),
     "store-out": ("#009E73", "s", "-"),
     "store-in": ("#009E73", "s", "--"),
@@ -132,7 +134,12 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
     "goal": lambda row: "; ".join(text for text, _ in row.goals),
     "result": lambda row: row.results,
 }
+_SIZE_COLUMNS = ("name", "input", "s", "MB/s", "peak MiB")
 _TEXT_COLUMNS = ("name", "input", "goal", "result")
+
+SIZES = """\
+Time is on the processor, with the part of the system. Memory is the highest resident size above that after import. Each
+run has a process of its own. A flat line means that memory does not grow with the input."""
 
 NOTES = f"""\
 MB are of the JSON, and of the DICOM file for those by MiB.
@@ -375,23 +382,29 @@ def table(rows: list[Row]) -> str:
     return markdown([list(_COLUMNS), *cells], ["<" if name in _TEXT_COLUMNS else ">" for name in _COLUMNS])
 
 
-def draw(runs: Runs, caption: str, folder: Path) -> list[Path]:
+def sizes_table(rows: list[Row]) -> str:
+    """Return the figures of the plots over the size of the input as a table."""
+    cells = [[_COLUMNS[name](row) for name in _SIZE_COLUMNS] for row in rows]
+    return markdown([list(_SIZE_COLUMNS), *cells], ["<" if name in _TEXT_COLUMNS else ">" for name in _SIZE_COLUMNS])
+
+
+def draw(runs: Runs, caption: str, folder: Path) -> dict[Path, str]:
     """Draw time and memory over the size of the JSON text.
 
     Returns:
-        The files.
+        The files, each with the text for readers who do not see it.
     """
     return _draw(runs, caption, {"time": folder / "time.svg", "memory": folder / "memory.svg"}, _JSON)
 
 
-def draw_files(runs: Runs, caption: str, folder: Path) -> list[Path]:
+def draw_files(runs: Runs, caption: str, folder: Path) -> dict[Path, str]:
     """Draw time and memory over the size of the DICOM file.
 
     Returns:
-        The files; none if there was no room on the disk for any measurement.
+        The files, each with its text; none if there was no room on the disk for any measurement.
     """
     if not any(runs.values()):
-        return []
+        return {}
     return _draw(runs, caption, {"time": folder / "file-time.svg", "memory": folder / "file-memory.svg"}, _FILES)
 
 
@@ -408,11 +421,14 @@ _JSON = _Bounds("JSON text (MiB)", _MIN_SPEED, MAX_MEMORY)
 _FILES = _Bounds("DICOM file (MiB)", _MIN_FILE_SPEED, _MAX_FILE_MEMORY)
 
 
-def _draw(runs: Runs, caption: str, files: dict[str, Path], bounds: _Bounds) -> list[Path]:
+def _draw(runs: Runs, caption: str, files: dict[str, Path], bounds: _Bounds) -> dict[Path, str]:
     figures = {"time": _draw_time(runs, caption, bounds), "memory": _draw_memory(runs, caption, bounds)}
+    texts = {}
     for name, path in files.items():
-        figures[name].savefig(path, metadata=_METADATA)
-    return list(files.values())
+        subject = {"time": "Processor time", "memory": "Peak memory"}[name]
+        texts[path] = f"{subject} over the size of the input, {bounds.size}; the table below has the same figures"
+        figures[name].savefig(path, metadata=_METADATA | {"Title": texts[path]})
+    return texts
 
 
 def draw_peers(results: list[Result], caption: str, folder: Path) -> Path:
@@ -444,7 +460,7 @@ def draw_peers(results: list[Result], caption: str, folder: Path) -> Path:
     figure.legend(fontsize=8, frameon=False, loc="outside upper center", ncols=7)
     figure.supxlabel(fill(caption, 130), fontsize=7, color="#666666")
     path = folder / "peers.svg"
-    figure.savefig(path, metadata=_METADATA)
+    figure.savefig(path, metadata=_METADATA | {"Title": "Time of each program over that of streamdicom"})
     return path
 
 
