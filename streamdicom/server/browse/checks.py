@@ -19,7 +19,6 @@ from streamdicom.options import WriteOptions
 from streamdicom.server.browse.datasets import batches, reading_options
 from streamdicom.server.browse.library import Library
 from streamdicom.server.browse.tree import Path, placed_events
-from streamdicom.server.browse.units import opened
 
 MAX_DEVIATIONS = 1000
 """Deviations of a data set that are returned."""
@@ -58,7 +57,7 @@ def deviations(library: Library, number: int) -> dict[str, Any]:
 class _Found:
     """The first deviations of a data set, and the number of all.
 
-    Those that the parser reports are not repeated by the check of values, which sees an element soon after the parser.
+    The check of values sees an element soon after the parser, and does not repeat its deviations.
 
     Args:
         base: The offset of the data set, which is added to the places of the parser.
@@ -139,7 +138,7 @@ def _source_text(library: Library, number: int, path: Path) -> dict[str, Any]:
                     break
     if start is None:
         return {"text": "", "source": True, "cut": False, "offset": None}
-    with opened(located.unit, library.members_of(located.unit_number)) as file:
+    with library.opened(located) as file:
         end = start + 4 * MAX_JSON
         data = b"".join(read_range(file, start, end if located.end is None else min(end, located.end)))
     text, is_cut = _first_value(data.decode(errors="replace"), has_key=len(path) % 2 == 1)

@@ -61,7 +61,7 @@ def batches(library: Library, number: int, options: ReadOptions, *, checks_paddi
         SourceChangedError: The source has changed.
     """
     located = library.locate(number)
-    with opened(located.unit, library.members_of(located.unit_number)) as file:
+    with library.opened(located) as file:
         parser: JsonParser | EventParser
         base = 0
         if located.unit.format == "json":

@@ -19,7 +19,6 @@ from streamdicom.server.browse.datasets import events_of, reading_options
 from streamdicom.server.browse.library import Library
 from streamdicom.server.browse.rows import SOURCE
 from streamdicom.server.browse.search import Query, search
-from streamdicom.server.browse.units import opened
 
 _BLOCK = 64 * 1024
 _OPTIONS = WriteOptions(file_meta=True, on_error="keep")
@@ -121,7 +120,7 @@ def write_file(library: Library, number: int, file: Any) -> None:
     """
     located = library.locate(number)
     if located.unit.format == "dicom":
-        with opened(located.unit, library.members_of(located.unit_number)) as source:
+        with library.opened(located) as source:
             shutil.copyfileobj(source, file, _BLOCK)
         return
     encoder = EventEncoder(format="dicom", options=_OPTIONS, array=False)

@@ -13,7 +13,7 @@ import zipfile
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import chain, islice
@@ -41,7 +41,7 @@ from streamdicom.io import COMPRESSIONS, MemberPlace, UnpackedFile, read_range
 from streamdicom.jsontext import CommentError
 from streamdicom.options import ReadOptions
 from streamdicom.server.browse.numbers import Lookup, Records, Texts
-from streamdicom.server.browse.units import DAMAGED, TAR, ZIP, Slice, SourceChangedError, Unit, opened
+from streamdicom.server.browse.units import DAMAGED, TAR, ZIP, Readers, Slice, SourceChangedError, Unit, opened
 
 MAX_SAME = 100
 """Data sets with one UID that are found."""
@@ -151,7 +151,8 @@ class Library:
         self._is_stopped = Flag()
         self._start = time.monotonic()
         self._stack = ExitStack()
-        for item in (self._places, self._units, self._uids, self._missing):
+        self._readers = Readers()
+        for item in (self._places, self._units, self._uids, self._missing, self._readers):
             self._stack.callback(item.close)
         self._thread = Thread(target=self._run, name="browse-index", daemon=True)
         self._thread.start()
@@ -207,9 +208,9 @@ class Library:
                 self._held.popitem(last=False)
         return unit
 
-    def members_of(self, unit_number: int) -> list[MemberPlace] | None:
-        """Return the members of a compressed unit, as far as they are known."""
-        return self._members.get(unit_number)
+    def opened(self, located: Located) -> AbstractContextManager[BinaryIO]:
+        """Open the unit of a data set, to read it from there; see ``Readers``."""
+        return self._readers.opened(located.unit, located.start, self._members.get(located.unit_number))
 
     def candidates(self, uid: str) -> list[int] | None:
         """Return the numbers of the first data sets that may have a SOP Instance UID.
@@ -285,7 +286,7 @@ class Library:
     def _add_file(self, unit: Unit, uid: str | None = None) -> None:
         """Add a DICOM file."""
         if uid is None:
-            with suppress(InputError, SourceChangedError), opened(unit) as file:
+            with suppress(InputError, SourceChangedError), self._readers.opened(unit, 0) as file:
                 uid = self._uid_of(unit, file)
         number = self._add_unit(unit)
         self._add_places(number, [0])
@@ -389,7 +390,7 @@ class Library:
                     located = self.locate(number)
                     if located.unit_number != opened_unit:
                         stack.close()
-                        file = stack.enter_context(opened(located.unit, self.members_of(located.unit_number)))
+                        file = stack.enter_context(self.opened(located))
                         opened_unit = located.unit_number
                     with suppress(InputError):
                         value = hash_of(file, located.start, maxsize if located.end is None else located.end)
@@ -463,11 +464,19 @@ class Library:
 
     def _add_zip(self, unit: Unit, raw: BinaryIO) -> None:
         with zipfile.ZipFile(raw) as archive:
-            for number, info in enumerate(archive.infolist()):
+            for info in archive.infolist():
                 self._check_stop()
                 if info.filename.endswith("/"):
                     continue
-                member = unit._replace(container=ZIP, member=info.filename, place=number)
+                member = unit._replace(
+                    container=ZIP,
+                    member=info.filename,
+                    place=info.header_offset,
+                    length=info.compress_size,
+                    method=info.compress_type,
+                    content=info.file_size,
+                    checksum=info.CRC,
+                )
                 if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     self.progress.add_problem(f"{member.name}: the member is encrypted, or not compressed by deflate")
                     continue

@@ -36,7 +36,6 @@ from streamdicom.patterns import DatasetConditions, Pattern
 from streamdicom.server.browse.datasets import events_of, reading_options, uid_of
 from streamdicom.server.browse.library import MAX_SAME, Library, Located
 from streamdicom.server.browse.rows import Columns
-from streamdicom.server.browse.units import opened
 
 _MAX_DATASETS = 2048  # of a part
 _MAX_SIZE = 1024 * 1024  # bytes of a part, unless one data set is longer
@@ -170,7 +169,7 @@ def search(library: Library, query: Query, columns: Columns | None = None) -> It
             continue
         position = part.numbers.stop
         found, faults = None, 0
-        if part.located.unit.format == "json" and not part.located.unit.packing:
+        if part.located.unit.format == "json":
             with suppress(InputError):
                 found = _search_json(library, part, query, columns)
         if found is None:
@@ -226,9 +225,9 @@ def _search_json(
     base = part.numbers.start - located.number
     if part.end is None or part.end - located.start > _MAX_SIZE:
         return None
-    with opened(located.unit) as file:
-        data = b"".join(read_range(file, located.start, part.end))
+    with library.opened(located) as file:
         origin = origin_of(file, located.start)
+        data = b"".join(read_range(file, located.start, part.end))
     if not query.may_match(data):
         return []
     if query.words:

@@ -6,12 +6,14 @@ import gzip
 import io
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipExtFile
 
 import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from streamdicom import build_index
+from streamdicom.io import UnpackedFile
 from streamdicom.server.browse import Library
 from streamdicom.server.browse.datasets import uid_of
 from streamdicom.server.browse.library import MAX_SAME
@@ -137,6 +139,41 @@ def test_data_sets_after_a_comment_are_a_problem(tmp_path: Path) -> None:
     with _library(path) as library:
         assert [uid_of(library, number) for number in range(len(library))] == [f"{UID}{n}" for n in range(_COUNT)]
         assert "comment" in library.progress.problems[0]
+
+
+@pytest.mark.parametrize("name", ["whole.json.gz", "lines.ndjson.gz", "docs.xml.gz", "a.zip", "docs.zip", "a.tar.gz"])
+def test_reading_on_in_a_compressed_file_does_not_start_again(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, size = 40, 20_000  # together more than is held for steps back
+    filler = b'{"00080018":{"vr":"UI","Value":["1.7.%d"]},"00420011":{"vr":"OB","InlineBinary":"%s"}}'
+    json_lines = [filler % (number, b"AAAA" * (size // 4)) for number in range(count)]
+    docs = xml(count).replace(b"</NativeDicomModel>", b"</NativeDicomModel>" + b" " * size)
+    text = b"[" + b",".join(json_lines) + b"]"
+    data = {
+        "whole.json.gz": lambda: gzip.compress(text),
+        "lines.ndjson.gz": lambda: gzip.compress(b"\n".join(json_lines)),
+        "docs.xml.gz": lambda: gzip.compress(docs),
+        "a.zip": lambda: zipped({"a.json": text}),
+        "docs.zip": lambda: zipped({"a.xml": docs}),
+        "a.tar.gz": lambda: gzip.compress(tarred({f"{n}.json": line for n, line in enumerate(json_lines)})),
+    }[name]()
+    path = tmp_path / name
+    path.write_bytes(data)
+    starts: list[object] = []
+    for kind, method in ((UnpackedFile, "_open"), (ZipExtFile, "__init__")):
+        start = getattr(kind, method)
+        monkeypatch.setattr(
+            kind, method, lambda *args, start=start, **options: (starts.append(1), start(*args, **options))[1]
+        )
+    with _library(path) as library:
+        starts.clear()
+        first, others = ["1.7.0", "1.7."] if "docs" not in name else [f"{UID}0", UID]
+        assert [uid_of(library, number) for number in range(count)] == [f"{others}{n}" for n in range(count)]
+        assert len(starts) <= 2
+        assert sum(len(step.numbers) for step in search(library, Query({}, [others]))) == count
+        assert len(starts) <= 4
+        assert uid_of(library, 0) == first
 
 
 def test_missing_source_is_an_error(tmp_path: Path) -> None:
