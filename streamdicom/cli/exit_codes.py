@@ -103,6 +103,8 @@ def _report(error: Exception) -> None:
 
 
 def _message(error: Exception) -> str:
+    if isinstance(error, IsADirectoryError) and error.filename:
+        return f"{error.filename}: expected a file, found a folder"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error)
@@ -120,4 +122,6 @@ def _code(error: Exception) -> int | None:
         if error.errno in _USAGE_NUMBERS:
             return USAGE
         return NO_SPACE if error.errno in _NO_SPACE_NUMBERS else FAILED
+    if isinstance(error, ImportError) and error.name is None:  # of a wrong STREAMDICOM_ENGINE
+        return USAGE
     return FAILED if isinstance(error, StreamDicomError) else None

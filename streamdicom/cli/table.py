@@ -23,7 +23,7 @@ def run(arguments: Arguments) -> int:
         # After the checks: pyarrow and NumPy take long to import.
         from streamdicom.columns import TypeOptions, read, write_table
     except ImportError as error:
-        raise UsageError('tables need pyarrow; install the extra "arrow"') from error
+        raise UsageError('tables need pyarrow; install "streamdicom[arrow]"') from error
     skipped = SkippedInputs(arguments.on_error)
     with usage_errors():
         stream = read(

@@ -52,7 +52,7 @@ def file_system(url: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
-        raise ValueError('URLs need fsspec; install the extra "fsspec"') from error
+        raise ValueError('URLs need fsspec; install "streamdicom[fsspec]"') from error
     try:
         with remote_errors(url):
             system, path = url_to_fs(url)

@@ -234,3 +234,15 @@ def test_garbage_is_collected_as_usual_after_the_first_time() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "True True True []"
+
+
+def test_unknown_engine_is_a_usage_error(tmp_path: Path) -> None:
+    done = run_process("show", tmp_path, STREAMDICOM_ENGINE="fast")
+    message = "streamdicom: STREAMDICOM_ENGINE must be 'pure' or 'native', not 'fast'\n"
+    assert (done.code, done.stdout, done.stderr) == (2, b"", message)
+
+
+@pytest.mark.parametrize("arguments", [["validate", "{}"], ["convert", "{}", "a.json"], ["diff", "{}", "{}"]])
+def test_folder_in_place_of_a_file_is_a_usage_error(tmp_path: Path, arguments: list[str]) -> None:
+    done = run(*(text.format(tmp_path) for text in arguments))
+    assert (done.code, done.stderr) == (2, f"streamdicom: {tmp_path}: expected a file, found a folder\n")
