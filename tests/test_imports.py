@@ -96,3 +96,24 @@ def _seconds(code: str) -> float:
 def test_importing_the_package_takes_at_most_three_times_an_empty_program() -> None:
     pairs = [(_seconds("pass"), _seconds("import streamdicom")) for _ in range(20)]
     assert median(package for _, package in pairs) < 3 * median(empty for empty, _ in pairs)
+
+
+def _modules_with_stand_ins() -> list[str]:
+    """Return the modules that take the names of ``typing`` from ``_typing``."""
+    return [
+        ".".join(("streamdicom", *path.relative_to(_ROOT).with_suffix("").parts)).removesuffix(".__init__")
+        for path in sorted(_ROOT.rglob("*.py"))
+        if "from streamdicom._typing import" in path.read_text(encoding="utf-8")
+    ]
+
+
+def test_modules_need_no_more_of_typing_than_the_stand_ins() -> None:
+    names = _modules_with_stand_ins()
+    assert len(names) > 100
+    code = (
+        f"import sys; sys.path[:] = {sys.path!r}; assert 'typing' not in sys.modules\n"
+        f"from importlib import import_module\nimport streamdicom._typing\nfor name in {names!r}: import_module(name)"
+    )
+    # Without ``site``, packages of the environment cannot import typing first.
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
