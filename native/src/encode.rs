@@ -41,7 +41,7 @@ pub fn put_values<V: Values>(to: &mut V, vr: Vr, values: &Bound<'_, PyTuple>) ->
         };
     }
     values.iter_borrowed().all(|value| {
-        if let Ok(text) = value.cast_exact::<PyString>() {
+        if let Ok(text) = value.cast::<PyString>() {
             text.to_str().is_ok_and(|text| to.text(text.as_bytes()))
         } else if let Ok(number) = value.cast_exact::<PyInt>() {
             let number = number.extract::<i64>().map(i128::from).or_else(|_| number.extract::<u64>().map(i128::from));

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 from pydicom.encaps import generate_fragments
+from pydicom.uid import UID
 
+from streamdicom.codec import EventEncoder
 from streamdicom.dicom.vr import VRS
 from streamdicom.errors import LimitError, Location, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.json import JsonParser, JsonWriter, element_text
+from streamdicom.formats.text_writer import WriterState
 from streamdicom.jsontext import JsonEmitter, JsonTokenizer
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
@@ -1215,3 +1218,21 @@ def test_json_element_nests_up_to_the_limit(array: bool) -> None:
 def test_long_json_element_is_written() -> None:
     text = json.dumps({"vr": "LO", "Value": ["a" * 300_000, 5], "b" * 70_000: "1" * 5000})
     assert write([START, json_element(text), END]) == f'{{"00091001":{text}}}'
+
+
+def test_a_subclass_of_str_is_text_that_the_innermost_loop_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [START, element("UI", UID("1.2")), END]
+    expected = b'[{"00091001":{"vr":"UI","Value":["1.2"]}}]'
+    left: list[int] = []
+    moves = dict(JsonWriter._moves[WriterState.DATASET])
+    leave = moves[EventType.ELEMENT]
+
+    def note(writer: Any, tag: int, vr: str, value: Any) -> None:
+        left.append(tag)
+        leave(writer, tag, vr, value)
+
+    for moves[EventType.ELEMENT] in (leave, note):  # the first time the loop learns the tag
+        monkeypatch.setitem(JsonWriter._moves, WriterState.DATASET, moves)
+        encoder = EventEncoder()
+        assert b"".join([*encoder.encode(events), encoder.close()]) == expected
+    assert not left
