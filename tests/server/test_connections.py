@@ -148,7 +148,9 @@ def test_slow_reader_of_the_rest_of_a_response_gets_everything(port: int) -> Non
             slow.sendall(b"GET /once/60000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             answer = b""
             while len(answer.partition(b"\r\n\r\n")[2]) < 60_000:
-                answer += slow.recv(8192)
+                data = slow.recv(8192)
+                assert data, "the server has ended the connection"
+                answer += data
                 time.sleep(_TIMEOUT / 20)
 
 
