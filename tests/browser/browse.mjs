@@ -7,13 +7,14 @@ const text = (page, selector) => page.locator(selector).first().textContent();
 const chosen = '#grid .row.chosen:not(.pending)';
 const numberOf = async (page) => Number((await text(page, `${chosen} .number`)).replaceAll(',', ''));
 
-/** Open the page, and wait for rows. */
-async function open(page, url) {
+/** Open the page, and wait for rows, if there are any. */
+async function open(page, url, first = '#grid .row:not(.pending)') {
   page.faults = [];
-  page.on('pageerror', (error) => page.faults.push(error.message));
+  page.thrown = [];
+  page.on('pageerror', (error) => page.faults.push(error.message) && page.thrown.push(error.message));
   page.on('console', (message) => message.type() === 'error' && page.faults.push(message.text()));
   await page.goto(url);
-  await page.waitForSelector('#grid .row:not(.pending)');
+  await page.waitForSelector(first, { state: 'attached' });
 }
 
 const isIndexed = (page) => page.waitForFunction(() => document.getElementById('progress').hidden);
@@ -122,9 +123,49 @@ const scenes = {
   },
 
   async stranger(page, { url }) {
-    await page.goto(new URL(url).origin);
-    await page.waitForSelector('#banner:not([hidden])');
-    return { banner: await text(page, '#banner p'), rows: await page.locator('#grid .row').count() };
+    const seen = [];
+    for (const address of [new URL(url).origin, `${new URL(url).origin}/#token=${'x'.repeat(43)}`]) {
+      await page.goto('about:blank');
+      await page.goto(address);
+      await page.waitForSelector('#banner:not([hidden])');
+      seen.push({ banner: await text(page, '#banner p'), rows: await page.locator('#grid .row').count() });
+    }
+    return { seen };
+  },
+
+  async odd(page, { url }) {
+    await open(page, `${url}&0/00081140[0]`, '#progress[hidden]');
+    await isIndexed(page);
+    for (const hash of ['#%', '#0/zz', '#0/0008', '#99', '#0?compare=99', '#0/00081140[7].00081155', '#0/00081140[0]']) {
+      await page.evaluate((one) => (location.hash = one), hash);
+      await page.waitForTimeout(150);
+    }
+    for (const key of ['l', 'j', 'End', 'Enter', ' ', 'd', 't', 'ArrowRight', '*', 'ArrowLeft', ']', '[', '?', 'Escape', 'e', 'Escape']) {
+      await page.keyboard.press(key);
+      await page.waitForTimeout(50);
+    }
+    if (await page.isVisible('#problems')) {
+      await page.click('#problems');
+      await page.waitForSelector('dialog li');
+    }
+    const foreign = await page.locator('img, iframe, object, embed, dialog b, main b, body script').count();
+    return { status: await text(page, '#status'), problems: await page.locator('dialog li').allTextContents(), foreign, hacked: await page.evaluate(() => globalThis.hacked ?? null), pageErrors: page.thrown };
+  },
+
+  async two(page, { url, count }, context) {
+    await open(page, url);
+    await isIndexed(page);
+    const other = await context.newPage();
+    await open(other, `${new URL(url).origin}/#5`);
+    await page.fill('#search', '17.5'); // a number, for which each data set is parsed
+    await page.press('#search', 'Enter');
+    await page.waitForFunction(() => /searched/.test(document.querySelector('.found').textContent));
+    await jump(other, count - 3);
+    const value = await other.locator(`${chosen} .cell`).nth(1).textContent();
+    const isSearching = await page.isVisible('#search-stop');
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => /stopped/.test(document.querySelector('.found').textContent));
+    return { value, isSearching, others: await text(other, '#status'), shown: await text(page, '#dataset .where'), faults: [...page.faults, ...other.faults] };
   },
 
   async compare(page, { url }) {
@@ -259,7 +300,10 @@ const scenes = {
     await page.focus('#grid');
     await page.keyboard.press('ArrowDown');
     await page.waitForSelector('#banner:not([hidden])');
-    return { changed, status, gone: await text(page, '#banner p') };
+    const gone = await text(page, '#banner p');
+    await page.getByRole('button', { name: 'Open again' }).click();
+    await page.waitForFunction((before) => document.querySelector('#banner p').textContent !== before, gone);
+    return { changed, status, gone, again: await text(page, '#banner p'), thrown: page.thrown };
   },
 
   async picture(page, { url }) {

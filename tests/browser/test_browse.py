@@ -150,8 +150,7 @@ def test_tree_folds_and_links_lead_to_elements_in_another_tab(url: str) -> None:
 
 def test_page_without_the_token_shows_nothing(url: str) -> None:
     found = drive(_SCENARIO, scene="stranger", url=url)
-    assert "token" in found["banner"]
-    assert found["rows"] == 0
+    assert [(one["rows"], "token" in one["banner"]) for one in found["seen"]] == [(0, True), (0, True)]
 
 
 def test_marked_data_sets_are_compared(url: str) -> None:
@@ -205,6 +204,45 @@ def test_source_that_changes_is_named_and_opened_again(tmp_path: Path) -> None:
     assert "has changed" in found["changed"]
     assert found["status"] == "3 data sets"
     assert "is gone" in found["gone"]
+    assert "No such file" in found["again"]
+    assert found["thrown"] == []
+
+
+_MARKUP = "<img src=x onerror=hacked=1>"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "status", "problem"),
+    [
+        ("empty.json", b"[]", "0 data sets", ""),
+        ("none.json", b"[{}]", "1 data set", ""),
+        ("wrong.json", b"[" * 1000, "0 data sets", "expected"),
+        ("nul.json", b'[{"00100010":{"vr":"PN","Value":[{"Alphabetic":"a\0b"}]}}]', "1 data set", ""),
+        ("utf8.json", b'[{"00100020":{"vr":"LO","Value":["\xff"]}}]', "1 data set", ""),
+        ("one.json", array(1), "1 data set", ""),
+        (f"{_MARKUP}%zz.dcm", b"no", "0 data sets", _MARKUP),
+        ("folder/a.json", array(2), "2 data sets", ""),
+    ],
+)
+def test_odd_source_throws_nothing_in_the_page(
+    tmp_path: Path, name: str, data: bytes, status: str, problem: str
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    with browsing(path.parent if "/" in name else path) as (_, url):
+        found = drive(_SCENARIO, scene="odd", url=url)
+    assert found["status"] == status
+    assert problem in " ".join(found["problems"])
+    assert bool(found["problems"]) == bool(problem)
+    assert (found["foreign"], found["hacked"], found["pageErrors"]) == (0, None, [])
+
+
+def test_two_pages_do_not_hinder_each_other(many: str) -> None:
+    found = _run("two", many, count=_MANY)
+    assert found["value"] == f"P{_MANY - 3}"
+    assert found["isSearching"]
+    assert found["others"] == f"{_MANY:,} data sets"
 
 
 def test_frame_and_curves_are_shown() -> None:

@@ -109,10 +109,17 @@ class Opened:
         self._lock = Lock()
 
     def reload(self) -> None:
-        """Open the sources again."""
+        """Open the sources again.
+
+        Raises:
+            SourceChangedError: A source is gone.
+        """
         with self._lock:
             before = self.library
-            self.library = Library(before.sources, force=before.force)
+            try:
+                self.library = Library(before.sources, force=before.force)
+            except OSError as error:
+                raise SourceChangedError(f"{error.filename}: {error.strerror}") from error
             before.close()
             self.tables.close()
 

@@ -379,6 +379,17 @@ class Library:
             self.progress.add_problem(f"{self.unit(number).name}: data sets after a comment are not shown")
         size = file.seek(0, 2)
         self.progress.done = before + size
+        if len(self._places) == self.unit(number).first:
+            self._explain(number, file)
+
+    def _explain(self, number: int, file: BinaryIO) -> None:
+        """Note why a JSON text has no data set, unless it is an empty array."""
+        parser = EventParser(options=ReadOptions(format="json", on_error="keep", on_deviation=lambda _: None))
+        try:
+            for block in read_range(file, 0, _BLOCK):
+                parser.feed(block)
+        except InputError as error:
+            self.progress.add_problem(f"{self.unit(number).name}: {error}")
 
     def _add_missing(self) -> None:
         """Add the UIDs that the scans have not seen at the start of their data sets."""

@@ -107,7 +107,7 @@ class Table:
         run = self._database.execute
         least, most, mean = run("SELECT min(amount), max(amount), avg(amount) FROM cells").fetchone()
         is_date = self._kind == "date"
-        width = (most - least) / _BINS
+        width = most / _BINS - least / _BINS  # whose difference can be infinite
         bins = [0] * (_BINS if width else 1)
         if width:
             rows = run(

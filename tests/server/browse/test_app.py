@@ -212,6 +212,9 @@ def test_changed_source_is_an_error_and_can_be_opened_again(tmp_path: Path) -> N
             pass
         assert status["count"] == 3
         assert client.get("/api/tree?number=2").status_code == 200
+        path.unlink()
+        gone = client.post("/api/reload")
+        assert (gone.status_code, gone.json()["error"]) == (409, f"{path}: No such file or directory")
 
 
 def test_fault_in_a_data_set_does_not_hide_the_others(tmp_path: Path) -> None:
@@ -304,6 +307,16 @@ def test_statistics_of_a_column(client: TestClient) -> None:
     assert (some["count"], some["top"]) == (8, [["CT", 3], ["US", 3], ["MR", 2]])
     missing = _lines(client, "/api/statistics?column=StudyDate")[-1]["statistics"]
     assert (missing["empty"], missing["top"], missing["least"]) == (_COUNT, [], None)
+
+
+def test_statistics_of_the_greatest_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    texts = [b'{"00101030":{"vr":"DS","Value":[%s]}}' % number for number in (b"-1e308", b"1e308", b"0")]
+    path.write_bytes(b"[" + b",".join(texts) + b"]")
+    with page(path) as client:
+        found = _lines(client, "/api/statistics?column=PatientWeight")[-1]["statistics"]
+    assert (found["edges"][0], found["edges"][-1], sum(found["bins"])) == ("-1e+308", "1e+308", 3)
+    assert (found["bins"][0], found["bins"][-1]) == (1, 1)
 
 
 def test_order_of_a_column(client: TestClient) -> None:

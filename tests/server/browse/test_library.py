@@ -133,6 +133,25 @@ def test_faulty_inputs_are_problems(tmp_path: Path) -> None:
         assert problems == ["bad.dcm", "bad.zip"]
 
 
+@pytest.mark.parametrize(("text", "count"), [(b"[]", 0), (b"[ ]\n", 0), (b"[" * 1000, 1), (b'["x", 1]', 1)])
+def test_text_without_data_sets_is_a_problem_unless_it_is_empty(tmp_path: Path, text: bytes, count: int) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(text)
+    with _library(path) as library:
+        assert (len(library), len(library.progress.problems)) == (0, count)
+
+
+def test_member_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    data = bytearray(zipped({"1.json": array(2), "2.json": array(3)}))
+    for flags in (6, data.index(b"PK\x01\x02") + 8):
+        data[flags] |= 1  # encrypted
+    path.write_bytes(data)
+    with _library(path) as library:
+        assert [uid_of(library, number) for number in range(len(library))] == [f"{UID}{n}" for n in range(3)]
+        assert library.progress.problems == [f"{path}!1.json: the member is encrypted, or not compressed by deflate"]
+
+
 def test_data_sets_after_a_comment_are_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(array(_COUNT) + b" " * 200_000 + b"// the end\n" + array(1))

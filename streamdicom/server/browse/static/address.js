@@ -2,9 +2,17 @@
 
 /** Parse the part of an address after the hash; null if it names no data set. */
 export function parseHash(hash) {
-  const found = /^#(\d+)(?:\/([0-9A-Fa-f.[\]]*))?(?:\?compare=(\d+))?$/.exec(decodeURIComponent(hash));
+  const found = /^#(\d+)(?:\/([0-9A-Fa-f.[\]]*))?(?:\?compare=(\d+))?$/.exec(decoded(hash));
   if (!found) return null;
   return { number: Number(found[1]), path: (found[2] || "").toUpperCase(), compare: found[3] === undefined ? null : Number(found[3]) };
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a percent sign that starts no escape
+  }
 }
 
 /** The part of an address after the hash, for a place. */

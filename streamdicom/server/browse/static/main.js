@@ -245,8 +245,12 @@ class Page {
   }
 
   async reload() {
-    await post("reload");
-    location.reload();
+    try {
+      await post("reload");
+      location.reload();
+    } catch {
+      // the banner says why
+    }
   }
 
   /** Let the splitter change the width of the list. */
