@@ -15,7 +15,7 @@ from streamdicom.errors import Location, SplitError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.filters import Pipeline
 from streamdicom.formats import Parser
-from streamdicom.formats.json import JsonParser, KeyFilter
+from streamdicom.formats.json import KeyFilter
 from streamdicom.index.scanning import DatasetOffsets, origin_of
 from streamdicom.io import Expansion, MemberPlace, content_from, is_url, open_place, read_range
 from streamdicom.jsontext import Origin
@@ -177,6 +177,8 @@ class _PartParser:
     has_more = False
 
     def __init__(self, part: Split, options: ReadOptions, key_filter: KeyFilter | None) -> None:
+        from streamdicom.formats.json import JsonParser  # which an index does not need
+
         self._part = part
         self._parser = JsonParser(options=options, skip=key_filter, origin=part.origin, first=part.first)
         self._error: SplitError | None = None

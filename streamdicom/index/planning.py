@@ -10,18 +10,19 @@ from itertools import chain, pairwise
 
 from streamdicom._late import late_pattern
 from streamdicom._records import replace
-from streamdicom._typing import BinaryIO, Literal, TypeAlias, cast, get_args
+from streamdicom._typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, cast, get_args
 from streamdicom.formats import HEAD_SIZE, JSON, detect
-from streamdicom.index.access import StreamIndex
-from streamdicom.index.base import DatasetIndex
-from streamdicom.index.build import build_index, open_index
-from streamdicom.index.files import FilesIndex, check_is_stream
 from streamdicom.index.parts import Split
 from streamdicom.index.places import sidecar_of
 from streamdicom.index.scanning import PIECE, has_wrapper, origin_of, starts
 from streamdicom.inputs import Input, Kind, find
 from streamdicom.io import Place, absolute, exists, is_folder, open_place, read_range, size_of
 from streamdicom.jsontext import CommentError, Origin
+
+if TYPE_CHECKING:
+    from streamdicom.index.access import StreamIndex
+    from streamdicom.index.base import DatasetIndex
+    from streamdicom.index.files import FilesIndex
 
 IndexUse: TypeAlias = Literal["auto", "require", "build", "guess"]
 """How ``plan_splits`` finds the places at which data sets start."""
@@ -124,8 +125,12 @@ def iter_splits(source: Place, first: int, offset: int, *, size: int, count: int
 
 def _index_of(place: str, use: IndexUse) -> StreamIndex | None:
     """Return the index of a stream, or None; a DICOM file is one part."""
-    if use == "guess":
+    if use == "guess" or (use == "auto" and not exists(sidecar_of(place))):
         return None
+    # Indexes take long to import.
+    from streamdicom.index.access import StreamIndex
+    from streamdicom.index.build import build_index, open_index
+
     found: DatasetIndex
     try:
         found = open_index(place)
@@ -133,7 +138,7 @@ def _index_of(place: str, use: IndexUse) -> StreamIndex | None:
         if use == "require":
             raise
         if use != "build":
-            return None
+            return None  # the index was removed meanwhile
         found = build_index(place)
     if isinstance(found, StreamIndex):
         return found
@@ -143,10 +148,15 @@ def _index_of(place: str, use: IndexUse) -> StreamIndex | None:
 
 def _planned_folder(place: str, size: int, parts: int | None, use: IndexUse) -> list[Split]:
     """Return the parts of the files of a folder."""
-    opened = None
+    opened: FilesIndex | None = None
     if use != "guess" and (use != "auto" or exists(sidecar_of(place))):
-        opened = FilesIndex(place) if use != "build" or exists(sidecar_of(place)) else build_index(place)
-    if isinstance(opened, FilesIndex):
+        from streamdicom.index.build import build_index
+        from streamdicom.index.files import FilesIndex
+
+        found_index = FilesIndex(place) if use != "build" or exists(sidecar_of(place)) else build_index(place)
+        assert isinstance(found_index, FilesIndex)  # the source is a folder
+        opened = found_index
+    if opened is not None:
         with opened:
             if parts is not None:
                 size = max(1, -(-sum(file.size for file in opened.files()) // parts))
@@ -173,6 +183,8 @@ def _units(found: Iterable[Input], size: int, use: IndexUse) -> Iterator[tuple[l
     Raises:
         InputError: A file cannot be read, or is a ZIP or tar file.
     """
+    from streamdicom.index.files import check_is_stream
+
     for one in found:
         check_is_stream(one)
         if one.kind == Kind.TEXT and one.size > size:

@@ -89,7 +89,7 @@ _RUNS: dict[str, tuple[list[str], set[str]]] = {
     "count": (["ct.json"], _TEXT),
     "head": (["ct.json", "-"], _TEXT),
     "sample": (["ct.json", "-"], {"random", *_TEXT}),
-    "split": (["ct.json", "-n", "1", "-o", "parts"], _TEXT | _INDEX),
+    "split": (["ct.json", "-n", "1", "-o", "parts"], _TEXT | _REMOTE),
     "index": (["ct.json"], {"json", *_TEXT, *_INDEX}),
     "validate": (["ct.dcm"], set()),
     "diff": (["ct.dcm", "ct.json"], _TEXT),
