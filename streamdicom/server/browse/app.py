@@ -54,7 +54,7 @@ from streamdicom.errors import StreamDicomError
 from streamdicom.patterns import Pattern
 from streamdicom.server.browse.checks import deviations, json_text
 from streamdicom.server.browse.compare import compare
-from streamdicom.server.browse.exports import FORMATS, Export
+from streamdicom.server.browse.exports import FORMATS, TABLES, Export, check_columns
 from streamdicom.server.browse.library import Library
 from streamdicom.server.browse.pictures import CannotShowError, picture, waveform
 from streamdicom.server.browse.rows import MAX_ROWS, Columns, rows
@@ -381,8 +381,15 @@ class _Endpoints:
             wish = _Wish.of(await _body(request))
         except (ValueError, TypeError, KeyError) as error:
             return _answer({"error": f"expected an export: {error}"}, 400)
-        if wish.format in ("parquet", "csv") and find_spec("pyarrow") is None:
+        if wish.format in TABLES and find_spec("pyarrow") is None:
             return _answer({"error": 'pyarrow is not installed; install "streamdicom[arrow]"'}, 501)
+        try:
+            if wish.format in TABLES:
+                check_columns(wish.columns)
+        except ValueError as error:
+            return _answer({"error": str(error)}, 400)
+        if max(wish.numbers or [0]) >= max(1, len(self._library)):
+            return _answer({"error": "expected the numbers of data sets"}, 404)
         ticket = secrets.token_urlsafe()
         self._wishes[ticket] = wish
         while len(self._wishes) > _MAX_TICKETS:

@@ -53,7 +53,7 @@ class Export:
         self, library: Library, numbers: Sequence[int] | None, query: Query, columns: Sequence[str] = ()
     ) -> None:
         self.library = library
-        self.columns = [name for name in columns if name != SOURCE]
+        self.columns = _elements(columns)
         self.faults: list[str] = []
         self._numbers = numbers
         self._query = query
@@ -140,12 +140,29 @@ def _table(format: str) -> Callable[[Export], Iterator[bytes]]:
                 for block in _lines(export):
                     file.write(block)
                     yield b""
+                if not file.tell():
+                    file.write(b"[]")  # for a table without rows
             write_table(read(rows, columns=export.columns, on_mismatch="null"), target, format)
             with target.open("rb") as file:
                 while block := file.read(_BLOCK):
                     yield block
 
     return write
+
+
+def check_columns(names: Sequence[str]) -> None:
+    """Check that a table can have some columns.
+
+    Raises:
+        ValueError: The VR of a column is unknown, or there are no columns.
+    """
+    from streamdicom.columns import read
+
+    read(columns=_elements(names))
+
+
+def _elements(columns: Sequence[str]) -> list[str]:
+    return [name for name in columns if name != SOURCE]
 
 
 class _Sink(io.RawIOBase):
@@ -175,3 +192,6 @@ FORMATS = {
     "csv": Format(".csv", "text/csv; charset=utf-8", _table("csv")),
 }
 """The forms of exports."""
+
+TABLES = ("parquet", "csv")
+"""The forms that have columns."""

@@ -434,6 +434,37 @@ def test_export_as_parquet_and_csv(client: TestClient) -> None:
     assert csv.splitlines()[1].startswith('"P0007",2')
 
 
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_table_of_no_data_set_has_its_columns(client: TestClient, form: str) -> None:
+    pytest.importorskip("pyarrow")
+    data = _download(client, format=form, select=["Modality=XX"], columns=["PatientID"])
+    assert data.startswith(b"PAR1" if form == "parquet" else b'"PatientID"')
+    assert b"P0" not in data
+
+
+@pytest.mark.parametrize("columns", [["00091027", "PatientID"], ["source"], []])
+def test_columns_that_no_table_can_have_are_refused(client: TestClient, columns: list[str]) -> None:
+    pytest.importorskip("pyarrow")
+    response = client.post("/api/export", json={"format": "csv", "columns": columns})
+    assert response.status_code == 400
+    assert "column" in response.json()["error"] or "00091027" in response.json()["error"]
+
+
+def test_export_of_an_unknown_data_set_is_refused(client: TestClient) -> None:
+    assert client.post("/api/export", json={"format": "ndjson", "numbers": [0, _COUNT]}).status_code == 404
+
+
+@pytest.mark.parametrize("word", [".*", "[x]", "(", "\\", "^$", "+?", "{2}", "|", '"q"', "\\d", "a."])
+def test_words_are_no_patterns(tmp_path: Path, word: str) -> None:
+    path = tmp_path / "a.json"
+    value = r'a.*[x](\^$+?){2}|"q"\d'
+    texts = [{"00104000": {"vr": "LT", "Value": [one]}} for one in ("abcdqx", value)]
+    path.write_bytes(json.dumps(texts).encode())
+    with page(path) as client:
+        [line] = client.get("/api/search", params={"word": word}).text.splitlines()
+        assert json.loads(line)["numbers"] == [1]
+
+
 @pytest.mark.parametrize("wish", [{}, {"format": "exe"}, {"format": "csv", "numbers": ["x"]}, []])
 def test_wrong_export_is_refused(client: TestClient, wish: object) -> None:
     assert client.post("/api/export", json=wish).status_code == 400
