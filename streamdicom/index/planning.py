@@ -38,9 +38,9 @@ def plan_splits(
     """Plan the parts of a source that are read in parallel.
 
     Read in any order, by any number of processes, the parts have the events of the whole, or a ``SplitError``. A
-    source that cannot be split is one part: another format than JSON, a compressed stream, JSON with comments, or an
-    object around the array. A data set is never split. The short files of a folder are grouped; the events of each
-    file count its data sets from 0, as in ``archive.iter_events``.
+    source that cannot be split is one part: another format than JSON, a compressed stream without an index, JSON with
+    comments, or an object around the array. A data set is never split. The short files of a folder are grouped; the
+    events of each file count its data sets from 0, as in ``archive.iter_events``.
 
     Args:
         source: A path, also of a folder, or a URL for fsspec.
