@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 
 from streamdicom._typing import Any
+from streamdicom.datasets._pydicom import put_back
+from streamdicom.datasets.elements import is_guess
 from streamdicom.dicom import VRS, swap_words
 from streamdicom.events import BINARY_SEGMENT_SIZE
 from streamdicom.io import LazyValue, SpooledValue
@@ -30,9 +32,19 @@ def _converted(dataset: Dataset) -> Iterator[DataElement]:
     """Yield the elements that pydicom can convert from little endian."""
     for tag, element in list(dataset.items()):
         try:
-            yield dataset[tag]
+            converted = dataset[tag]
         except Exception:  # of any type; access to the element raises it again
             dataset[tag] = element  # it may be half converted
+            continue
+        if (
+            isinstance(element, RawDataElement)
+            and element.VR == "UN"
+            and isinstance(element.value, bytes)
+            and is_guess(converted, element.value)
+        ):
+            put_back(dataset, element)  # whose bytes pydicom would drop
+        else:
+            yield converted
 
 
 def _swapped(value: Any, word: int) -> Any:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pydicom import config
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.valuerep import IS
 
@@ -18,12 +19,14 @@ from streamdicom._typing import Any
 from streamdicom.datasets._pydicom import raw_element
 from streamdicom.dicom import (
     ITEM_TAG_BYTES,
+    SPLITTERS,
     UNDEFINED_LENGTH,
     VRS,
     Form,
     creator_of,
     join_name,
     json_field,
+    may_have_vr,
     private_definition,
 )
 from streamdicom.errors import DatasetError
@@ -133,6 +136,25 @@ def may_be_items(data: bytes) -> bool:
             return True
         position += 8 + length
     return position == len(data) or data.startswith(_SEQUENCE_END, position)
+
+
+def is_guess(element: DataElement, data: bytes) -> bool:
+    """Return whether a value that pydicom has converted from UN is evidently wrong.
+
+    It is of another VR, or would not encode to the same bytes.
+
+    Args:
+        element: The converted element.
+        data: The bytes of UN.
+    """
+    vr, value = str(element.VR), element.value
+    if vr == "SQ":  # pydicom takes any tag for that of an item
+        return bool(data) and not may_be_items(data)
+    if VRS[vr].code:
+        return bool(data) and not may_have_vr(element.tag, vr, data)
+    if vr in ("DS", "IS"):
+        return any(isinstance(part, str) and part for part in (value if isinstance(value, MultiValue) else (value,)))
+    return vr in SPLITTERS and "\ufffd" in str(value)
 
 
 def _odd_element(tag: BaseTag, data: bytes) -> DataElement | RawDataElement:

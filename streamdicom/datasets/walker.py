@@ -18,13 +18,12 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filewriter import correct_ambiguous_vr_element
 from pydicom.hooks import hooks
-from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
 from streamdicom._typing import Any
 from streamdicom._warn import warn
 from streamdicom.datasets._pydicom import put_back
-from streamdicom.datasets.elements import json_text, known_vr, may_be_items, unknown_element
+from streamdicom.datasets.elements import is_guess, json_text, known_vr, unknown_element
 from streamdicom.datasets.encodings import sets_in_force
 from streamdicom.datasets.long_values import buffer_events, fragment_events, has_only_items, length_of, parts
 from streamdicom.datasets.native import native_raw_events
@@ -52,7 +51,6 @@ from streamdicom.dicom import (
     VRS,
     Form,
     format_tag,
-    may_have_vr,
     swap_words,
 )
 from streamdicom.errors import Location, OutputError
@@ -441,25 +439,10 @@ def _known(dataset: Dataset, element: RawDataElement, data: bytes) -> DataElemen
     """Return UN with its dictionary VR, or unchanged if that does not fit the bytes."""
     with suppress(Exception):  # of any type, if pydicom cannot convert the value
         converted = dataset[element.tag]
-        if not _is_guess(converted, data):
+        if not is_guess(converted, data):
             return converted
     put_back(dataset, element)  # it may be half converted
     return unknown_element(element.tag, data[: element.length])
-
-
-def _is_guess(element: DataElement, data: bytes) -> bool:
-    """Return whether a value converted from UN is evidently wrong.
-
-    It is of another VR, or would not encode to the same bytes.
-    """
-    vr, value = str(element.VR), element.value
-    if vr == "SQ":  # pydicom takes any tag for that of an item
-        return bool(data) and not may_be_items(data)
-    if VRS[vr].code:
-        return bool(data) and not may_have_vr(element.tag, vr, data)
-    if vr in ("DS", "IS"):
-        return any(isinstance(part, str) and part for part in (value if isinstance(value, MultiValue) else (value,)))
-    return vr in SPLITTERS and "\ufffd" in str(value)
 
 
 def _unambiguous(element: DataElement, datasets: list[Dataset], little_endian: bool) -> DataElement:

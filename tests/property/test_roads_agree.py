@@ -26,7 +26,7 @@ from streamdicom.dicom import VRS
 from streamdicom.errors import InputError, OutputError
 from streamdicom.events import Event, EventType
 from tests.support.events import dataset, members, tag_for
-from tests.support.roads import assert_agree, elements, read, through_pydicom, write, written
+from tests.support.roads import assert_agree, assert_same_in_dataset, elements, read, through_pydicom, write, written
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of pydicom, about values that are wrong on purpose
 
@@ -114,6 +114,13 @@ def test_name_in_one_group_is_the_same_on_all_roads(text: str) -> None:
             assert written(events, form) is not None
         assert elements(through_pydicom(events), padded=True) == elements(events, padded=True)
         assert_agree(events)
+
+
+@pytest.mark.parametrize("tag", [0x00280009, 0x00280010, 0x00189087, 0x00081140, 0x00200013, 0x60003000])
+@pytest.mark.parametrize("data", [b"\0\4", b"ab", b"abcdef", b"abcdefgh"])
+def test_bytes_in_un_are_the_same_in_a_data_set_in_big_endian(tag: int, data: bytes) -> None:
+    syntax: Event = (EventType.ELEMENT, 0x00020010, "UI", ("1.2.840.10008.1.2.2",))
+    assert_same_in_dataset(dataset([syntax, (EventType.ELEMENT, tag, "UN", (data,))]))
 
 
 def test_empty_name_is_kept_as_a_name_and_not_as_an_item() -> None:
