@@ -74,14 +74,19 @@ def starts_and_uids(file: BinaryIO) -> Iterator[tuple[array[int], list[str | Non
     before: array[int] | None = None  # starts that are yielded with the next ones
     uids: list[str | None] = []
     tail, end = b"", 0
-    for found, piece, offset in _scanned(file, 0, None):
+    try:
+        for found, piece, offset in _scanned(file, 0, None):
+            if before is not None:
+                if uids[-1] is None and end == offset:  # the last data set goes on in this piece
+                    text = tail + piece[: found[0] - offset]
+                    [uids[-1]] = _evident_uids(text, before[-1], before[-1:], before[-1] + len(text))
+                yield before, uids
+            before, uids = found, _evident_uids(piece, offset, found)
+            tail, end = piece[found[-1] - offset :], offset + len(piece)
+    except CommentError:
         if before is not None:
-            if uids[-1] is None and end == offset:  # the last data set goes on in this piece
-                text = tail + piece[: found[0] - offset]
-                [uids[-1]] = _evident_uids(text, before[-1], before[-1:], before[-1] + len(text))
             yield before, uids
-        before, uids = found, _evident_uids(piece, offset, found)
-        tail, end = piece[found[-1] - offset :], offset + len(piece)
+        raise
     if before is not None:
         yield before, uids
 
