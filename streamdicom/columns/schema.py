@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from streamdicom._typing import TypeAlias
 from streamdicom.columns.types import Convert, TypeOptions, as_text, type_of
-from streamdicom.dicom import VRS, definition_of, keyword
+from streamdicom.dicom import MAX_TAG, VRS, definition_of, keyword
 from streamdicom.patterns import parse_pattern_step
 
 Columns: TypeAlias = Iterable[str] | Mapping[str, str]
@@ -27,7 +27,6 @@ PROBLEMS = "_problems"
 
 _URI = "_uri"
 _VR = re.compile(r"(.+):([A-Z]{2})")
-_FULL_MASK = 0xFFFFFFFF
 
 
 @dataclass
@@ -203,7 +202,7 @@ def _tag_and_vr(step: str) -> tuple[int, str]:
         if vr not in VRS:
             raise ValueError(f"expected a VR after the colon, found {vr}")
     found = parse_pattern_step(step)
-    if found.mask != _FULL_MASK or found.vr:
+    if found.mask != MAX_TAG or found.vr:
         raise ValueError(f"expected the tag or the keyword of one element, found {step!r}")
     definition = definition_of(found.digits)
     if not vr and definition is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from streamdicom.dicom import DELIMITER_GROUP, VRS, Form, definition_of
+from streamdicom.dicom import DELIMITER_GROUP, MAX_TAG, VRS, Form, definition_of
 from streamdicom.errors import InputError
 from streamdicom.events import (
     BULK_DATA,
@@ -33,7 +33,6 @@ SOURCE = "source"
 """The column of the name of the file."""
 
 _NUMBERS = (Form.DECIMAL, Form.INTEGER, Form.LONG_INTEGER, Form.FLOAT)
-_FULL_MASK = 0xFFFFFFFF
 _SEPARATOR = " | "  # between the values of items
 
 
@@ -125,7 +124,7 @@ def _tags(name: str) -> tuple[int, ...]:
     tags = []
     for step in name.split("."):
         found = parse_pattern_step(step)
-        if found.mask != _FULL_MASK or found.vr:
+        if found.mask != MAX_TAG or found.vr:
             raise ValueError(f"expected the tag or the keyword of one element, found {step!r}")
         tags.append(found.digits)
     return tuple(tags)
