@@ -7,6 +7,7 @@ import json
 import pickle
 import random
 import struct
+from io import BytesIO
 from pathlib import Path
 from zlib import crc32
 
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 import streamdicom
 from streamdicom import IndexMismatchError, InputError, _native
 from streamdicom.index import StreamIndex, build_index, open_index, plan_splits, sidecar_of
+from streamdicom.index.scanning import starts_and_uids
 from streamdicom.index.sorting import SortedPairs
 from streamdicom.io import new_compressor
+from streamdicom.jsontext import CommentError
 from tests.archive.corpus import dataset
 from tests.index.test_planning import FORMS, datasets, text_of
 from tests.support.engines import both_engines as both_engines
@@ -408,3 +411,11 @@ def test_fsspec_source_is_indexed(tmp_path: Path) -> None:
     with build_index("memory://studies.json") as index:
         assert index["1.2.7"].SOPInstanceUID == "1.2.7"
         assert isinstance(index, StreamIndex)
+
+
+def test_data_sets_before_a_comment_are_scanned() -> None:
+    found = []
+    with pytest.raises(CommentError):
+        for starts, uids in starts_and_uids(BytesIO(text_of(3, "array") + b" " * 200_000 + b"// {}")):
+            found += zip(starts, uids, strict=True)
+    assert [uid for _, uid in found] == ["1.2.0", "1.2.1", "1.2.2"]
