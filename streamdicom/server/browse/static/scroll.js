@@ -174,7 +174,7 @@ export class Rows {
       const isAbove = top < this.top;
       this.moveTo(center ? top - this.view / 2 : isAbove ? top : top + ROW - this.view);
     }
-    this.schedule();
+    this.drawNow(); // which asks for rows that are not there, a frame earlier
     if (notify) this.options.chosen(index);
   }
 
