@@ -159,6 +159,7 @@ _DIFF = Command(
         flag("--values", text="Also print the start of values. They are health records."),
         flag("--file-meta", text="Also compare group 0002."),
         choice("--report", ("text", "json", "html"), default="text", text="The form of the report."),
+        flag("--html", text="The same as --report html."),
         FORCE,
     ),
     {DONE: "The files are equal.", FAILED: "The files differ, or one is not valid."},

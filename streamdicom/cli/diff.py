@@ -42,7 +42,7 @@ def run(arguments: Arguments) -> int:
         values=arguments.values,
         file_meta=arguments.file_meta,
         force=arguments.force,
-        report=arguments.report,
+        report="html" if arguments.html else arguments.report,
     )
     return DONE if is_equal else FAILED
 

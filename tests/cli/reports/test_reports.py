@@ -161,7 +161,9 @@ def test_differences_are_the_same_in_each_form(path: Path, tmp_path: Path) -> No
     )
     lines = _text("diff", path, other, "--by", "position", "--values").splitlines()
     report = json.loads(_text("diff", path, other, "--by", "position", "--values", "--report", "json"))
-    page = _Rows(_text("diff", path, other, "--by", "position", "--values", "--report", "html"))
+    text = _text("diff", path, other, "--by", "position", "--values", "--report", "html")
+    assert _text("diff", path, other, "--by", "position", "--values", "--html") == text
+    page = _Rows(text)
     assert len(lines) == report["count"] == len(report["differences"]) == 4
     rows = [row for row in page.rows if row]
     assert len(rows) == 4
