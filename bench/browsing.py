@@ -70,7 +70,8 @@ def measure(size: int, datasets: int) -> list[Browsed]:
     runs = []
     with TemporaryDirectory() as folder:
         path = Path(folder, "array.json")
-        for count in (_write_long(path, size), _write_short(path, datasets)):
+        for write, amount in ((_write_long, size), (_write_short, datasets)):
+            count = write(path, amount)
             print(f"page over {count:,} data sets", file=sys.stderr)
             runs.append(Browsed(**printed_by("bench.browsing", str(path), str(count))))
     return runs

@@ -5,6 +5,7 @@ import { formatHash, keywordPath, pydicomCode } from "./address.js";
 import { copy, counted, make, plural, size } from "./dom.js";
 import { Tree } from "./tree.js";
 
+const PATIENCE = 100; // ms in which the rows of the list are read, before the deviations
 const TABS = [["elements", "Elements"], ["json", "JSON"], ["deviations", "Deviations"]];
 
 export class DatasetView {
@@ -94,7 +95,8 @@ export class DatasetView {
       this.tags = new Set(this.tree.nodes.filter((node) => node.row).map((node) => node.row.tag));
       this.showTabs();
       if (path) await this.reveal(path);
-      await this.readIssues(signal);
+      if (this.tab !== "deviations") await new Promise((resolve) => setTimeout(resolve, PATIENCE));
+      if (!signal.aborted) await this.readIssues(signal);
     } catch (error) {
       if (error.name === "AbortError") return;
       this.number = -1;
