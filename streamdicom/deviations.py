@@ -322,6 +322,11 @@ DEVIATIONS: dict[str, _Row] = {
         "an element of an even group that this data dictionary lacks (PS3.5 7.1, PS3.6)",
         '{"00100011":{"vr":"LO","Value":["1"]}}',
     ),
+    "native-pixel-data": _Row(
+        _ERROR,
+        "native pixel data in a transfer syntax for encapsulated pixel data (PS3.5 A.4); DCMTK refuses the file",
+        '{"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.4.50"]},"7FE00010":{"vr":"OW","InlineBinary":"AAA="}}',
+    ),
     "private-block": _Row(
         _WARNING,
         "a private element in a block that no Private Creator reserves (PS3.5 7.8.1)",
@@ -506,7 +511,7 @@ FILE_CODES = frozenset(
 VALUE_CODES = frozenset(
     {"character-set", "empty-number", "incomplete-word", "lower-case", "multiplicity", "name-components"}
     | {"name-groups", "not-a-date", "not-a-date-time", "not-a-time", "not-a-uid", "not-an-age", "private-block"}
-    | {"private-element", "too-long", "unknown-element", "wrong-character", "wrong-vr"}
+    | {"native-pixel-data", "private-element", "too-long", "unknown-element", "wrong-character", "wrong-vr"}
 )
 """The codes that no parser of text reports: a check of values does, as in the command ``validate``."""
 
@@ -541,9 +546,7 @@ class Deviation:
 
 
 class DeviationLog:
-    """Collects deviations: the first ones, and counts of all by code.
-
-    Pass it as ``ReadOptions.on_deviation``.
+    """An ``on_deviation`` that keeps the first ones, and counts all by code.
 
     Args:
         max_kept: The maximum number of deviations to keep.

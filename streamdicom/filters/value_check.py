@@ -15,8 +15,11 @@ from streamdicom._typing import Any, TypeAlias
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.dicom import (
     GROUP_RULES,
+    ITEM_TAG_BYTES,
     NO_MAXIMUM,
+    PIXEL_DATA,
     SPECIFIC_CHARACTER_SET,
+    TRANSFER_SYNTAX_UID,
     VALUE_RULES,
     VRS,
     Definition,
@@ -26,6 +29,7 @@ from streamdicom.dicom import (
     creator_of,
     definition_of,
     format_tag,
+    is_encapsulated,
     is_private_creator,
     private_definition,
     reserved_block,
@@ -53,6 +57,9 @@ from streamdicom.events import (
 
 OffsetOf: TypeAlias = Callable[[int], int]
 """Returns the byte offset of an event of a batch, by its index."""
+
+_TELLING = frozenset({SPECIFIC_CHARACTER_SET, TRANSFER_SYNTAX_UID, PIXEL_DATA})
+"""Elements that need more than a check of their values."""
 
 _MAX_REMEMBERED = 4  # values of an element whose verdict is kept
 _MAX_TEXT = 64  # characters of such a value
@@ -137,6 +144,7 @@ class ValueCheck:
         self._dataset: int | None = None
         self._open: list[_Open] = []
         self._blocks = _NO_BLOCKS
+        self._is_encapsulated = False  # pixel data of the data set, by its transfer syntax
         self._parts: _OpenElement | None = None
         self._events: Sequence[Event] = ()
         self._remaining: Iterator[Event] = iter(())
@@ -243,6 +251,8 @@ class ValueCheck:
     def _other(self, kind: int, tag: int, vr: str, value: Any) -> None:
         if kind == START_ELEMENT:
             self._parts = _OpenElement(self._index())
+            if tag == PIXEL_DATA and self._in_binary:  # in text, the engine may pass over the start of the bytes
+                self._pixel_data(b"")
         elif self._parts is not None:
             self._part(kind, tag, vr, value)
         elif kind == START_FRAGMENTS:
@@ -254,6 +264,7 @@ class ValueCheck:
             self._definition(tag, vr)
         elif kind == START_DATASET:
             self._dataset = value
+            self._is_encapsulated = False
             self.datasets += 1
             self._open.clear()
             self._blocks = _NO_BLOCKS
@@ -270,6 +281,10 @@ class ValueCheck:
         before = self._reports
         if is_character_set:
             self._character_sets(tag, vr, values)
+        elif tag == TRANSFER_SYNTAX_UID and not self._open:
+            self._is_encapsulated = bool(values) and is_encapsulated(values[0] or "")
+        elif tag == PIXEL_DATA and values:
+            self._pixel_data(values[0])
         is_counted = self._has_count(tag, self._definition(tag, vr), len(values))
         self._values(tag, vr, values, is_counted=is_counted)
         if is_kept and self._reports == before:
@@ -310,7 +325,9 @@ class ValueCheck:
         if self._count > _MAX_RULES:
             self._count = 1
             self._forget()
-        if not is_private_creator(tag) and tag != SPECIFIC_CHARACTER_SET:  # which need more than a check of values
+        if tag in _TELLING and tag != SPECIFIC_CHARACTER_SET:
+            return
+        if not is_private_creator(tag) and tag not in _TELLING:
             counts = _counts(definition) if rules is self._rules else _ANY_COUNT
             is_checked = vr in GROUP_RULES and (vr in _TEXT_VRS or not self._in_binary)
             rules[tag] = vr, counts, self._groups[vr].append if is_checked else bool
@@ -325,6 +342,12 @@ class ValueCheck:
             others.clear()
         if self.engine_rules is not None:
             self.engine_rules.clear()
+
+    def _pixel_data(self, data: Any) -> None:
+        """Check the start of pixel data against the transfer syntax (PS3.5 A.4)."""
+        if self._is_encapsulated and not self._open and isinstance(data, bytes) and data[:4] != ITEM_TAG_BYTES:
+            message = "expected encapsulated pixel data by the transfer syntax (PS3.5 A.4), found native pixel data"
+            self._report("native-pixel-data", message, PIXEL_DATA)
 
     def _character_sets(self, tag: int, vr: str, values: tuple[Any, ...]) -> None:
         """Check the terms of Specific Character Set, unless the parser does."""

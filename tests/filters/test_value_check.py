@@ -11,7 +11,16 @@ import pytest
 import streamdicom
 from streamdicom import DEVIATIONS, Deviation, Event, Limits, ReadOptions
 from streamdicom.deviations import VALUE_CODES
-from streamdicom.events import ELEMENT, END_DATASET, END_FRAGMENTS, START_DATASET, START_FRAGMENTS
+from streamdicom.events import (
+    ELEMENT,
+    END_DATASET,
+    END_ELEMENT,
+    END_FRAGMENTS,
+    LAST_SEGMENT,
+    START_DATASET,
+    START_ELEMENT,
+    START_FRAGMENTS,
+)
 from streamdicom.filters import ValueCheck, value_check
 
 
@@ -247,3 +256,30 @@ def test_verdicts_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         assert 0 < len(every) <= 10
         assert len(check._right) <= 10
         assert not any(check._groups.values())
+
+
+@pytest.mark.parametrize(
+    ("syntax", "data", "is_found"),
+    [
+        ("1.2.840.10008.1.2.4.50", "AAA=", True),
+        ("1.2.840.10008.1.2.4.50", "/v8A4AAAAAA=", False),  # an empty item
+        ("1.2.840.10008.1.2.1", "AAA=", False),
+        ("1.2.840.10008.1.2.1.99", "AAA=", False),
+    ],
+)
+def test_native_pixel_data_does_not_fit_a_transfer_syntax_for_encapsulated(
+    syntax: str, data: str, is_found: bool
+) -> None:
+    pixels = {"7FE00010": {"vr": "OW", "InlineBinary": data}}
+    head = {"00020010": _element("UI", syntax)}
+    expected = [("native-pixel-data", "7FE00010")] if is_found else []
+    assert _codes({**head, **pixels}) == expected
+    assert _codes([{**head, **pixels}, pixels, {**head, "7FE00010": {"vr": "OW"}}]) == expected
+    assert _codes({**head, "00880200": {"vr": "SQ", "Value": [pixels]}}) == []
+
+
+def test_long_native_pixel_data_of_a_file_does_not_fit_either() -> None:
+    syntax: Event = (ELEMENT, 0x00020010, "UI", ("1.2.840.10008.1.2.5",))
+    parts: list[Event] = [(START_ELEMENT, 0x7FE00010, "OW", None), (LAST_SEGMENT, 0x7FE00010, "OW", b"ab")]
+    events = [(START_DATASET, 0, "", 0), syntax, *parts, (END_ELEMENT, 0x7FE00010, "OW", None)]
+    assert [one.code for one in _found(events, in_binary=True)] == ["native-pixel-data"]
