@@ -63,6 +63,7 @@ const scenes = {
     await page.keyboard.type('Modality=CT p0003');
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => document.querySelector('.found').textContent === '1 found');
+    await page.waitForSelector('#grid .row:not(.pending)'); // a frame later
     const found = await page.locator('#grid .row .number').allTextContents();
     await page.click('#search-clear');
     await page.waitForFunction(() => document.querySelectorAll('#grid .row').length > 5);
