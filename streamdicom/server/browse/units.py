@@ -72,7 +72,22 @@ class Unit(NamedTuple):
         return f"{self.path}!{self.member}" if self.member else self.path
 
 
-class Slice(io.RawIOBase):
+class _Seekable(io.RawIOBase):
+    """A file that is read from its position."""
+
+    _position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+
+class Slice(_Seekable):
     """A range of a file, as a file.
 
     >>> Slice(io.BytesIO(b"abcdef"), 2, 3).read()
@@ -83,16 +98,6 @@ class Slice(io.RawIOBase):
         self._file = file
         self._start = start
         self._length = length
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._length}[whence]
@@ -107,7 +112,7 @@ class Slice(io.RawIOBase):
         return data
 
 
-class _LookBack(io.RawIOBase):
+class _LookBack(_Seekable):
     """A file that is best read forwards, with its last bytes held for steps back.
 
     Args:
@@ -125,16 +130,6 @@ class _LookBack(io.RawIOBase):
         self.first = 0
         self._file = file
         self._held = b""
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_END:
