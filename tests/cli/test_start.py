@@ -20,9 +20,15 @@ from tests.cli.running import COMMAND
 
 resource = pytest.importorskip("resource", reason="needs the CPU time of child processes")
 
-_MAX_RATIO = 5
-_MAX_RATIOS = {"diff": 6, "export": 6, "import": 7, "split": 6, "validate": 6}  # which need more modules, as documented
-_ATTEMPTS = 15  # other processes on the machine disturb a measurement
+# The documented ratios, as measured on a quiet machine.
+_HELP_RATIO = 3
+_RUN_RATIO = 5
+_RUN_RATIOS = {"diff": 6, "export": 6, "import": 7, "split": 6, "validate": 6}  # which need more modules
+
+# Another processor, build of Python or load changes the ratio. Only the lists of modules below are exact; with this
+# tolerance, the times find slow code that has no module of its own, such as a table that a module makes.
+_TOLERANCE = 1.25
+_ATTEMPTS = 15
 
 
 # Python starts more slowly in the environment of the tests, where packages run code of their own.
@@ -47,9 +53,9 @@ def _seconds(*command: str, folder: Path | None = None) -> float:
     return float(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def _check_ratio(python: str, *arguments: str, folders: Iterable[Path | None]) -> None:
+def _check_ratio(python: str, *arguments: str, documented: float, folders: Iterable[Path | None]) -> None:
     """Check the ratio of the CPU times of a command and of an empty program."""
-    most = _MAX_RATIO if "--help" in arguments else _MAX_RATIOS.get(arguments[0], _MAX_RATIO)
+    most = documented * _TOLERANCE
     ratios = []
     empty = _seconds(python, "-c", "pass")
     for folder in islice(folders, _ATTEMPTS):
@@ -63,8 +69,8 @@ def _check_ratio(python: str, *arguments: str, folders: Iterable[Path | None]) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], *([name, "--help"] for name in COMMANDS)])
-def test_help_takes_at_most_five_times_as_long_as_python(arguments: list[str], python: str) -> None:
-    _check_ratio(python, *arguments, folders=repeat(None))
+def test_help_takes_about_the_documented_time(arguments: list[str], python: str) -> None:
+    _check_ratio(python, *arguments, documented=_HELP_RATIO, folders=repeat(None))
 
 
 # Modules of which each takes longer to import than most of ours.
@@ -136,9 +142,9 @@ def test_run_imports_no_slow_modules_that_it_does_not_need(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in _RUNS if name not in _CODES])
-def test_run_takes_at_most_some_times_as_long_as_python(name: str, folder: Path, tmp_path: Path, python: str) -> None:
+def test_run_takes_about_the_documented_time(name: str, folder: Path, tmp_path: Path, python: str) -> None:
     folders = (shutil.copytree(folder, tmp_path / str(number)) for number in count())
-    _check_ratio(python, name, *_RUNS[name][0], folders=folders)
+    _check_ratio(python, name, *_RUNS[name][0], documented=_RUN_RATIOS.get(name, _RUN_RATIO), folders=folders)
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["convert", "--help"], ["export", "--help"]])
