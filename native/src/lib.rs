@@ -1,5 +1,6 @@
 //! The module `streamdicom._native._engine`. Only `objects` and `datasets::instances` have unsafe code.
 
+mod base64;
 mod boundaries;
 mod check;
 mod datasets;
@@ -16,6 +17,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+    base64::add_to(module)?;
     boundaries::add_to(module)?;
     check::add_to(module)?;
     datasets::add_to(module)?;

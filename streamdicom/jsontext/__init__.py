@@ -9,7 +9,7 @@ The tokenizer and the emitter never hold a whole document in memory.
 
 from streamdicom._late import late_names
 from streamdicom._typing import TYPE_CHECKING
-from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64
+from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64, encode_base64
 from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
 from streamdicom.jsontext.grammar import Expect
 from streamdicom.jsontext.origin import FIRST, NEXT, Origin
@@ -54,6 +54,7 @@ __all__ = [
     "Token",
     "TokenType",
     "decode_base64",
+    "encode_base64",
     "length_in_bytes",
     "scan",
 ]

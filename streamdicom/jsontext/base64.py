@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import binascii
 
+from streamdicom import _native
+
 
 class Base64Encoder:
     r"""Encode bytes incrementally, in pieces of any length.
@@ -22,7 +24,7 @@ class Base64Encoder:
         rest = 0 if final else len(whole) % 3
         cut = len(whole) - rest
         self._carry = bytes(whole[cut:])
-        return binascii.b2a_base64(whole[:cut], newline=False).decode("ascii")
+        return encode_base64(whole[:cut])
 
 
 class Base64Decoder:
@@ -96,6 +98,21 @@ class Base64Decoder:
 _OTHER_FORMS = str.maketrans({"-": "+", "_": "/", **dict.fromkeys(" \t\r\n")})
 
 
+def encode_base64(data: bytes | memoryview) -> str:
+    r"""Return the base64 text of bytes, padded.
+
+    Raises:
+        TypeError: The value is not bytes.
+
+    >>> encode_base64(b"\x00\x01\x02")
+    'AAEC'
+    """
+    if type(data) is bytes and _native.functions is not None:
+        text: str = _native.functions.base64_text(data)
+        return text
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
+
+
 def decode_base64(text: str) -> bytes:
     r"""Decode a complete base64 text.
 
@@ -105,6 +122,10 @@ def decode_base64(text: str) -> bytes:
     >>> decode_base64("AAEC")
     b'\x00\x01\x02'
     """
+    if _native.functions is not None:
+        data: bytes | None = _native.functions.base64_bytes(text)
+        if data is not None:
+            return data
     # Some versions of Python accept excess padding.
     if len(text) % 4 or text.find("=", 0, -2) >= 0:
         raise ValueError("not base64")

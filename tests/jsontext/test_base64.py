@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from streamdicom.jsontext.base64 import Base64Decoder, decode_base64
+from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64, encode_base64
+from tests.support.engines import both_engines as both_engines
 
 DATA = [bytes(range(length)) for length in range(9)] + [b"\xff" * 7, b"\xfb\xf0\x00"]
 
@@ -29,6 +30,7 @@ NOT_BASE64 = {
     "url-safe alphabet": "AA-_",
     "beyond ASCII": "AAA\u00e9",
     "nul": "AAA\0",
+    "half of a surrogate pair": "AAA\ud800",
 }
 
 
@@ -52,6 +54,21 @@ def test_bytes_do_not_depend_on_the_pieces(data: bytes) -> None:
     assert decode_base64(text) == data
     for pieces in splits(text):
         assert decode(pieces) == data
+
+
+@pytest.mark.parametrize("data", DATA, ids=bytes.hex)
+def test_text_does_not_depend_on_the_pieces(data: bytes) -> None:
+    text = base64.b64encode(data).decode()
+    assert encode_base64(data) == encode_base64(memoryview(data)) == text
+    for cut in range(len(data) + 1):
+        encoder = Base64Encoder()
+        assert encoder.encode(data[:cut]) + encoder.encode(memoryview(data)[cut:], final=True) == text
+
+
+@pytest.mark.parametrize("value", [3, "AAEC", None])
+def test_only_bytes_are_encoded(value: object) -> None:
+    with pytest.raises(TypeError):
+        encode_base64(value)  # type: ignore[arg-type]
 
 
 def test_unused_bits_are_ignored() -> None:

@@ -7,7 +7,6 @@ because ``vr`` may follow them, as in the JSON of pydicom. Long values are never
 from __future__ import annotations
 
 from _json import encode_basestring  # json takes long to import
-from binascii import b2a_base64
 from collections.abc import Callable
 
 from streamdicom._typing import Any, TypeAlias
@@ -35,7 +34,7 @@ from streamdicom.formats.json.states import Content
 from streamdicom.formats.json.values import EMPTY_OBJECT, NAME, OTHER, Held, json_values, report_base64, values_of
 from streamdicom.formats.value_forms import SINGLE_VRS, WrongValueError, from_value_field
 from streamdicom.formats.vr_choice import choose_vr, possible_vrs
-from streamdicom.jsontext import Base64Decoder, TokenType
+from streamdicom.jsontext import Base64Decoder, TokenType, encode_base64
 from streamdicom.limits import Limits
 
 # Plain integers, see ``Token``.
@@ -450,7 +449,7 @@ class Attribute:
         elif self.content == Content.INVALID_URI:
             member, content = "BulkDataURI", self.bytes_or_uri or None
         elif self.content == Content.BINARY:
-            member, content = "InlineBinary", f'"{_base64(self.bytes_or_uri)}"'
+            member, content = "InlineBinary", f'"{encode_base64(self.bytes_or_uri)}"'
         elif self.content == Content.FRAGMENTS:
             member, content = "DataFragment", self.fragments.json_text()
         if content is None:
@@ -461,10 +460,6 @@ class Attribute:
 
 def _are_empty_objects(held: list[Held]) -> bool:
     return all(groups is EMPTY_OBJECT for _, groups in held)
-
-
-def _base64(data: bytes) -> str:
-    return b2a_base64(data, newline=False).decode()
 
 
 _End: TypeAlias = Callable[[Attribute, int, str], None]

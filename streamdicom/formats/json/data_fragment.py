@@ -8,13 +8,12 @@ of them are inline, and START_FRAGMENT needs the length of each.
 from __future__ import annotations
 
 from _json import encode_basestring  # json takes long to import
-from binascii import b2a_base64
 
 from streamdicom.errors import LimitError
 from streamdicom.events import END_FRAGMENTS, LAST_SEGMENT, START_FRAGMENT, START_FRAGMENTS, Event
 from streamdicom.formats.json.values import report_base64
 from streamdicom.formats.value_forms import Report, WrongValueError
-from streamdicom.jsontext import Base64Decoder, TokenType
+from streamdicom.jsontext import Base64Decoder, TokenType, encode_base64
 from streamdicom.limits import Limits
 
 _OVERHEAD = 64  # bytes of memory for each fragment, besides its data
@@ -131,4 +130,4 @@ class Fragments:
 def _json_text(fragment: bytes | str) -> str:
     if isinstance(fragment, str):
         return f'{{"BulkDataURI":{encode_basestring(fragment)}}}'
-    return f'{{"InlineBinary":"{b2a_base64(fragment, newline=False).decode()}"}}' if fragment else "null"
+    return f'{{"InlineBinary":"{encode_base64(fragment)}"}}' if fragment else "null"

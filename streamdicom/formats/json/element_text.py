@@ -6,7 +6,6 @@ at least one value.
 
 from __future__ import annotations
 
-import binascii
 import re
 from _json import encode_basestring  # json takes long to import
 from collections.abc import Callable
@@ -40,7 +39,7 @@ from streamdicom.formats.element_rules import (
     separator_error,
 )
 from streamdicom.formats.writer import several_binary_values, value_error, vr_info
-from streamdicom.jsontext import NUMBER_TEXT, SURROGATE
+from streamdicom.jsontext import NUMBER_TEXT, SURROGATE, encode_base64
 from streamdicom.options import WriteOptions
 
 MAX_STYLES = 8  # a program uses one or two
@@ -173,7 +172,7 @@ def _binary(start: str, values: tuple[Any, ...]) -> str:
     if values[0] is None:
         return start + "}"
     try:
-        text = binascii.b2a_base64(values[0], newline=False).decode("ascii")
+        text = encode_base64(values[0])
     except TypeError as error:
         raise value_error(error) from None
     return f'{start},"InlineBinary":"{text}"}}' if text else start + "}"

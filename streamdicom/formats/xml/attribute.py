@@ -39,7 +39,7 @@ from streamdicom.formats.xml.person_names import EMPTY_NAME
 from streamdicom.formats.xml.private_blocks import PrivateBlocks, is_creator
 from streamdicom.formats.xml.states import IN_TEXT, OPEN_TAGS, ParserState
 from streamdicom.formats.xml.values import Held, values_of
-from streamdicom.jsontext import Base64Decoder
+from streamdicom.jsontext import Base64Decoder, encode_base64
 from streamdicom.options import ReadOptions
 
 _INTEGER = late_pattern(r"\s*[+-]?[0-9]{1,20}\s*")
@@ -142,7 +142,7 @@ class AttributeParser:
         vr = "" if self._is_settled else self._vr
         self._policy.reject_value(message, error)
         if self._policy.keeps and not self._required_creator:
-            binary = self._binary if self._binary is None or isinstance(self._binary, str) else _base64(self._binary)
+            binary = encode_base64(self._binary) if isinstance(self._binary, bytes) else self._binary
             text = json_text(vr or self._vr_text, self._held, binary=binary, uri=self._uri)
             self._events.append((JSON_ELEMENT, self._tag, vr, text))
 
@@ -479,9 +479,3 @@ class AttributeParser:
         else:
             self._binary = last
         self._state = ParserState.FULL
-
-
-def _base64(data: bytes) -> str:
-    from binascii import b2a_base64
-
-    return b2a_base64(data, newline=False).decode()

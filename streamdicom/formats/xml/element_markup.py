@@ -5,7 +5,6 @@ Writers with equal options share one ``ElementMarkup``, and so its cache of star
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Callable
 from functools import lru_cache
 from math import isfinite
@@ -26,6 +25,7 @@ from streamdicom.formats.element_rules import (
 )
 from streamdicom.formats.writer import several_binary_values, value_error, vr_info
 from streamdicom.formats.xml.person_names import name_markup
+from streamdicom.jsontext import encode_base64
 from streamdicom.options import WriteOptions
 
 END = "</DicomAttribute>"
@@ -286,7 +286,7 @@ def _binary_content(values: tuple[Any, ...]) -> str:
     if values[0] is None:
         return ""
     try:
-        text = binascii.b2a_base64(values[0], newline=False).decode("ascii")
+        text = encode_base64(values[0])
     except TypeError as error:
         raise value_error(error) from None
     return f"<InlineBinary>{text}</InlineBinary>" if text else ""
