@@ -170,7 +170,8 @@ class WriteOptions:
             as text (UT) with a backslash between values; or as bytes (UN, in a file OB) if the format cannot hold the
             text, as XML cannot hold most control characters. Other Python objects in a data set are left out. A file in
             implicit VR, where readers would take text for a value of the VR of the dictionary, keeps no element with a
-            wrong value.
+            wrong value. If the transfer syntax asks for encapsulated pixel data (PS3.5 A.4), any other is kept as the
+            only fragment.
         file_meta: Whether to write file meta information (group 0002) beside the other elements. The DICOM JSON Model
             does not define it (PS3.18 Annex F); DCMTK and others write it like this.
         character_set: "keep" Specific Character Set, which describes the source (PS3.18 F.2.2, 2025e), or write

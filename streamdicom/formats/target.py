@@ -29,6 +29,23 @@ def overwrite(file: BinaryIO, offset: int, data: bytes) -> None:
     file.seek(position)
 
 
+def insert(file: BinaryIO, offset: int, data: bytes) -> None:
+    """Insert bytes at an offset before the end, where the next ones are written."""
+    end = position = file.tell()
+    while position > offset:
+        start = max(offset, position - BINARY_SEGMENT_SIZE)
+        piece = b""
+        while len(piece) < position - start:
+            file.seek(start + len(piece))
+            piece += file.read(position - start - len(piece))
+        file.seek(start + len(data))
+        write_fully(file, piece)
+        position = start
+    file.seek(offset)
+    write_fully(file, data)
+    file.seek(end + len(data))
+
+
 def cut_off(file: BinaryIO, offset: int) -> None:
     """Remove the bytes from an offset to the end, where the next ones are written."""
     file.seek(offset)

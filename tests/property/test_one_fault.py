@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pydicom
@@ -17,11 +18,14 @@ from streamdicom.deviations import DeviationWarning
 from streamdicom.errors import OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.options import OnError, WriteOptions
+from tests.support.dcmtk import HAS_DCMTK, assert_dcmtk_reads
+from tests.support.each import each
 from tests.support.events import dataset
-from tests.support.roads import Element, assert_agree, elements, read, write
+from tests.support.roads import Element, assert_agree, elements, findings, read, write
 
 _PLAIN = {"AE": "A", "CS": "B", "DS": "1.5", "IS": "2", "LO": "c", "PN": ("d", "", ""), "US": 3, "OB": b"ef"}
 _FAULTY = 0x00090000 + 0x1050
+_JPEG = "1.2.840.10008.1.2.4.50"
 
 _JSON_FAULTS = [
     '{"vr":"US","Value":["many"]}',
@@ -135,7 +139,7 @@ def test_fault_in_a_file_costs_its_element(on_error: OnError | None, name: str, 
 
 @pytest.mark.parametrize("on_error", ["skip", "keep", None])
 def test_file_that_ends_within_a_fragment_keeps_the_elements_before(on_error: OnError | None) -> None:
-    jpeg: Event = (EventType.ELEMENT, 0x00020010, "UI", ("1.2.840.10008.1.2.4.50",))
+    jpeg: Event = (EventType.ELEMENT, 0x00020010, "UI", (_JPEG,))
     patient: Event = (EventType.ELEMENT, 0x00100020, "LO", ("17",))
     pixels = b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\0\0\0\0\xfe\xff\0\xe0\x08\0\0\0abcde"
     found = read(write(dataset([jpeg, patient]), "dicom") + pixels, on_error=on_error)
@@ -163,7 +167,6 @@ def test_value_that_lacks_bytes_costs_its_element_in_a_file(vr: str) -> None:
         assert (elements(back.events), back.deviations) == (kept, [])
 
 
-_NATIVE_PIXELS = [(EventType.ELEMENT, 0x7FE00010, "OB", (b"abcd",))]
 _FRAGMENTS = [
     (EventType.START_FRAGMENTS, 0x7FE00010, "OB", None),
     *(
@@ -174,34 +177,110 @@ _FRAGMENTS = [
     (EventType.LAST_SEGMENT, 0x7FE00010, "OB", b"bc"),
     (EventType.END_FRAGMENTS, 0x7FE00010, "OB", None),
 ]
+_OTHERS: list[Event] = [
+    (EventType.ELEMENT, 0x00100020, "LO", ("17",)),
+    (EventType.ELEMENT, 0xFFFCFFFC, "OB", (b"xx",)),
+]
+
+
+def _item(data: bytes) -> bytes:
+    return b"\xfe\xff\0\xe0" + len(data).to_bytes(4, "little") + data
+
+
+def _pixels(vr: str, *content: tuple[EventType, Any], is_late: bool = False) -> list[Event]:
+    start = "" if is_late else vr
+    return [
+        (EventType.START_ELEMENT, 0x7FE00010, start, None),
+        *((kind, 0x7FE00010, start, value) for kind, value in content),
+        (EventType.END_ELEMENT, 0x7FE00010, vr, None),
+    ]
+
+
+def _in_file(uid: str, pixels: list[Event]) -> list[Event]:
+    return dataset([(EventType.ELEMENT, 0x00020010, "UI", (uid,)), _OTHERS[0], *pixels, _OTHERS[1]])
+
+
+def _assert_costs_its_element(events: list[Event], kept: bytes, folder: Path) -> None:
+    """Assert that a file lacks pixel data with a fault, or has its bytes.
+
+    DCMTK must read both.
+    """
+    with pytest.raises(OutputError) as caught:
+        write(events, "dicom")
+    assert caught.value.location.tag_path == "7FE00010"
+    files = [folder / on_error for on_error in ("skip", "keep")]
+    for file, pixels in zip(files, ([], [Element("7FE00010", "OB", kept)]), strict=True):
+        options = WriteOptions(on_error=file.name)  # type: ignore[arg-type]
+        with pytest.warns(DeviationWarning, match="wrong-value.*7FE00010"):
+            streamdicom.write_events(events, file, format="dicom", options=options)
+        found = read(file.read_bytes())
+        assert elements(found.events) == [*elements(dataset(_OTHERS[:1])), *pixels, *elements(dataset(_OTHERS[1:]))]
+        assert not found.deviations
+        assert not findings(found.events)
+    if HAS_DCMTK:
+        assert_dcmtk_reads(files)
 
 
 @pytest.mark.parametrize("is_long", [False, True])
-@pytest.mark.parametrize("pixels", [_NATIVE_PIXELS, _FRAGMENTS], ids=["native", "fragments"])
-def test_pixel_data_of_another_form_than_the_transfer_syntax_costs_its_element(
-    pixels: list[Event], is_long: bool
-) -> None:
-    uid = "1.2.840.10008.1.2.4.50" if pixels is _NATIVE_PIXELS else "1.2.840.10008.1.2.1"
-    others: list[Event] = [
-        (EventType.ELEMENT, 0x00100020, "LO", ("17",)),
-        (EventType.ELEMENT, 0xFFFCFFFC, "OB", (b"xx",)),
-    ]
-    events = dataset([(EventType.ELEMENT, 0x00020010, "UI", (uid,)), others[0], *pixels, others[1]])
+def test_fragments_that_the_transfer_syntax_excludes_cost_their_element(is_long: bool, tmp_path: Path) -> None:
+    events = _in_file("1.2.840.10008.1.2.1", _FRAGMENTS)
     [value] = [one.content for one in elements(events) if one.path == "7FE00010"]
     if is_long:  # as JSON has it
-        start, end = [(kind, 0x7FE00010, "OB", None) for kind in (EventType.START_ELEMENT, EventType.END_ELEMENT)]
-        cut = [start, (EventType.LAST_SEGMENT, 0x7FE00010, "OB", value), end]
-        events = dataset([(EventType.ELEMENT, 0x00020010, "UI", (uid,)), others[0], *cut, others[1]])
-    with pytest.raises(OutputError):
-        write(events, "dicom")
-    for on_error in ("skip", "keep"):
-        target = io.BytesIO()
-        options = WriteOptions(on_error=on_error)
-        with pytest.warns(DeviationWarning, match="wrong-value.*7FE00010"):
-            streamdicom.write_events(events, target, format="dicom", options=options)
-        kept = [Element("7FE00010", "OB", value + b"\0" * (len(value) % 2))] if on_error == "keep" else []
-        expected = [*elements(dataset(others[:1])), *kept, *elements(dataset(others[1:]))]
-        assert elements(read(target.getvalue()).events) == expected
+        events = _in_file("1.2.840.10008.1.2.1", _pixels("OB", (EventType.LAST_SEGMENT, value)))
+    _assert_costs_its_element(events, value + b"\0" * (len(value) % 2), tmp_path)
+
+
+_LONG_PIXELS = b"0123456" * 30_001
+_SEGMENT, _LAST = EventType.SEGMENT, EventType.LAST_SEGMENT
+_NATIVE: dict[str, tuple[list[Event], bytes]] = {
+    "short": ([(EventType.ELEMENT, 0x7FE00010, "OW", (b"abcd",))], b"abcd"),
+    "of odd length": ([(EventType.ELEMENT, 0x7FE00010, "OB", (b"abc",))], b"abc\0"),
+    "of another VR": ([(EventType.ELEMENT, 0x7FE00010, "OF", (b"abcd",))], b"abcd"),
+    "items that are cut": ([(EventType.ELEMENT, 0x7FE00010, "OB", (_item(b"ab")[:-1],))], _item(b"ab")[:-1] + b"\0"),
+    "text": ([(EventType.ELEMENT, 0x7FE00010, "LO", ("a", "b"))], b"a\\b "),
+    "numbers": ([(EventType.ELEMENT, 0x7FE00010, "US", (1, 22))], b"1\\22"),
+    "long": (_pixels("OW", (_SEGMENT, _LONG_PIXELS), (_LAST, b"ab")), _LONG_PIXELS + b"ab\0"),
+    "long, with its VR at the end": (_pixels("OW", (_LAST, _LONG_PIXELS), is_late=True), _LONG_PIXELS + b"\0"),
+    "long items that are cut": (
+        _pixels("OB", (_SEGMENT, _item(_LONG_PIXELS)), (_LAST, _item(b"ab")[:-2])),
+        _item(_LONG_PIXELS) + _item(b"ab")[:-2] + b"\0",
+    ),
+    "long text": (_pixels("UT", (_SEGMENT, "ab"), (_LAST, "c")), b"abc "),
+    "many numbers": (_pixels("US", (EventType.VALUES, (1, 2)), (EventType.VALUES, (3,))), b"1\\2\\3 "),
+}
+
+
+@each("name", _NATIVE)
+def test_value_where_the_transfer_syntax_asks_for_fragments_costs_its_element(name: str, tmp_path: Path) -> None:
+    # PS3.5 A.4: DCMTK refuses a file with any other form, so that a value is kept as the only fragment.
+    pixels, value = _NATIVE[name]
+    _assert_costs_its_element(_in_file(_JPEG, pixels), _item(b"") + _item(value), tmp_path)
+
+
+@pytest.mark.parametrize("vr", ["OF", "LO", "US"])
+@pytest.mark.parametrize("is_in_parts", [False, True])
+def test_empty_pixel_data_of_another_vr_costs_its_element(vr: str, is_in_parts: bool, tmp_path: Path) -> None:
+    pixels = _pixels(vr) if is_in_parts else [(EventType.ELEMENT, 0x7FE00010, vr, ())]
+    _assert_costs_its_element(_in_file(_JPEG, pixels), b"", tmp_path)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 8, 70_000])
+@pytest.mark.parametrize("size", [9, 70_001])
+def test_cut_fragment_costs_its_element_in_a_file(cut: int, size: int, tmp_path: Path) -> None:
+    cut = min(cut, size - 1)
+    pixels = b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff" + _item(b"") + _item(b"a" * 5 + b"\0")
+    rest = _item(b"b" * size)[: 8 + cut]
+    syntax: Event = (EventType.ELEMENT, 0x00020010, "UI", (_JPEG,))
+    found = read(write(dataset([syntax, _OTHERS[0]]), "dicom") + pixels + rest).events
+    found[-1:] = [_OTHERS[1], found[-1]]
+    kept = _item(b"") + _item(b"a" * 5 + b"\0") + _item(rest[8:] + b"\0" * (cut % 2))
+    _assert_costs_its_element(found, kept, tmp_path)
+
+
+@pytest.mark.parametrize("length", [2, 5])
+def test_fragment_of_another_length_than_its_start_says_costs_its_element(length: int, tmp_path: Path) -> None:
+    pixels = [event if event[3] != 3 else (*event[:3], length) for event in _FRAGMENTS]
+    _assert_costs_its_element(_in_file(_JPEG, pixels), _item(b"") + _item(b"abc\0"), tmp_path)
 
 
 @pytest.mark.parametrize("options", [{"exclude": ["00091050"]}, {"include": ["00100020"]}])

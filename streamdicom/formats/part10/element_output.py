@@ -16,14 +16,13 @@ from streamdicom.dicom import (
     UNDEFINED_LENGTH,
     UTF_8_TERM,
     VRS,
-    FragmentCheck,
     is_encapsulated,
 )
 from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import check_tag
 from streamdicom.formats.kept_text import BYTES_VR, TEXT_VR, KeptValues, kept_bytes, kept_text
 from streamdicom.formats.part10.file_meta import FileMeta, check_transfer_syntax
-from streamdicom.formats.part10.headers import SEQUENCE_END, write_header
+from streamdicom.formats.part10.headers import ITEM_TAG, LENGTH_32, SEQUENCE_END, write_header
 from streamdicom.formats.part10.long_values import encoded_text
 from streamdicom.formats.part10.runs import WRITE_TABLES, bytes_of_engine, most_sequences
 from streamdicom.formats.part10.states import OpenItem, WriterState
@@ -35,11 +34,12 @@ from streamdicom.options import WriteOptions
 MAX_LENGTH = UNDEFINED_LENGTH - 1
 """The maximum length of a value field."""
 
+_REMEDY = "WriteOptions.transfer_syntax sets its transfer syntax"
 _UTF_8_TERMS = (UTF_8_TERM,)
 
 
 class ElementOutput(Writer):
-    """The base of ``SinglePassWriter``, without its automaton.
+    """The base of ``BinaryOutput``: headers, text and faults.
 
     Args:
         target: See ``SinglePassWriter``.
@@ -100,23 +100,12 @@ class ElementOutput(Writer):
     def _header(self, tag: int, vr: str, length: int) -> bytes:
         return write_header(tag, vr, length, implicit=self._is_implicit)
 
-    def _empty(self, tag: int, vr: str) -> bytes:
-        """Return an empty element."""
-        if self._has_no_length(tag, vr, 0):
-            return self._header(tag, vr, UNDEFINED_LENGTH) + SEQUENCE_END
-        return self._header(tag, vr, 0)
-
-    def _has_no_length(self, tag: int, vr: str, length: int, fragments: FragmentCheck | None = None) -> bool:
-        """Return whether an element is encapsulated pixel data.
-
-        If pixel data is empty, the transfer syntax decides (PS3.5 A.4).
-        """
+    def _is_in_fragments(self, tag: int) -> bool:
+        """Return whether the transfer syntax asks for fragments of an element (PS3.5 A.4)."""
         if tag != PIXEL_DATA:
             return False
-        if length or vr not in ("OB", "OW") or len(self._items) > 1:
-            return fragments is not None and fragments.is_complete
         self._put_meta()
-        return self._is_encapsulated
+        return self._is_encapsulated and len(self._items) == 1
 
     def _put_field(self, tag: int, vr: str, length: int, field: Iterable[bytes]) -> None:
         """Put a value field in pieces, with its header and its padding."""
@@ -204,15 +193,8 @@ class ElementOutput(Writer):
                 self._put_character_set(())
             else:
                 vr, data = self._kept(values)
-                self._put_field(tag, vr, len(data), (data,))
+                self._put_kept_field(tag, vr, len(data), (data,))
         self._report(tag, error)
-
-    def _pixel_data_error(self, check: FragmentCheck) -> OutputError | None:
-        """Return the error of pixel data in another form than the transfer syntax says."""
-        self._put_meta()
-        if self._is_encapsulated and not check.is_complete and len(self._items) == 1:
-            return OutputError("expected encapsulated pixel data by the transfer syntax, found native pixel data")
-        return encapsulated_error() if check.is_complete and not self._is_encapsulated else None
 
     def _kept(self, values: tuple[Any, ...]) -> tuple[str, bytes]:
         """Return the VR and the value field of values that are kept."""
@@ -244,9 +226,22 @@ class ElementOutput(Writer):
             except OutputError:
                 pass
             else:
-                self._put_field(tag, TEXT_VR, length, self._kept_field(kept))
+                self._put_kept_field(tag, TEXT_VR, length, self._kept_field(kept))
                 return
-        self._put_field(tag, BYTES_VR, sum(map(len, kept.pieces())), kept.pieces())
+        self._put_kept_field(tag, BYTES_VR, sum(map(len, kept.pieces())), kept.pieces())
+
+    def _put_kept_field(self, tag: int, vr: str, length: int, field: Iterable[bytes]) -> None:
+        """Put a value field that is kept.
+
+        It is the only fragment where the transfer syntax asks for fragments.
+        """
+        if not self._is_in_fragments(tag):
+            self._put_field(tag, vr, length, field)
+            return
+        self._put(self._header(tag, BYTES_VR, UNDEFINED_LENGTH) + (only_fragment(length) if length else b""))
+        for piece in field:
+            self._put(piece)
+        self._put((padding(vr) if length & 1 else b"") + SEQUENCE_END)
 
     def _kept_field(self, kept: KeptValues) -> Iterator[bytes]:
         return encoded_text(TEXT_VR, kept.texts(), self._items[-1].terms, in_utf_8=self._is_utf_8)
@@ -257,14 +252,31 @@ def length_error() -> OutputError:
     return OutputError("expected a value of less than 4 GiB, found a longer one, which a file cannot hold")
 
 
+def only_fragment(length: int) -> bytes:
+    """Return the empty Basic Offset Table and the header before the only fragment.
+
+    Args:
+        length: The bytes of the fragment, without padding.
+
+    Raises:
+        OutputError: The fragment is too long.
+    """
+    length += length & 1
+    if length > MAX_LENGTH:
+        raise length_error()
+    return ITEM_TAG + LENGTH_32.pack(0) + ITEM_TAG + LENGTH_32.pack(length)
+
+
+def native_error() -> OutputError:
+    """Return the error for a value where the transfer syntax asks for fragments."""
+    return OutputError(f"expected encapsulated pixel data by the transfer syntax, found native pixel data; {_REMEDY}")
+
+
 def encapsulated_error(tag: int = PIXEL_DATA) -> OutputError:
     """Return the error for fragments that do not suit the tag or transfer syntax."""
     if tag != PIXEL_DATA:
         return OutputError("expected fragments in Pixel Data only (PS3.5 A.4), found them in another element")
-    return OutputError(
-        "expected native pixel data by the transfer syntax, found encapsulated pixel data; "
-        "WriteOptions.transfer_syntax sets its transfer syntax"
-    )
+    return OutputError(f"expected native pixel data by the transfer syntax, found encapsulated pixel data; {_REMEDY}")
 
 
 def _charset_error() -> OutputError:

@@ -24,29 +24,28 @@ from streamdicom.dicom import (
     UNDEFINED_LENGTH,
     VRS,
     Form,
-    FragmentCheck,
     is_group_length,
     json_value,
 )
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.element_rules import ROUNDED, are_rounded
-from streamdicom.formats.kept_text import BYTES_VR, KeptValues
-from streamdicom.formats.part10.element_output import MAX_LENGTH, ElementOutput, encapsulated_error, length_error
-from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, ITEM_TAG, LENGTH_32, SEQUENCE_END
-from streamdicom.formats.part10.long_values import BinaryValue, SpooledValues
+from streamdicom.formats.kept_text import KeptValues
+from streamdicom.formats.part10.binary_output import BinaryOutput
+from streamdicom.formats.part10.element_output import MAX_LENGTH, length_error, native_error
+from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, SEQUENCE_END
+from streamdicom.formats.part10.long_values import SpooledValues
 from streamdicom.formats.part10.runs import write_entry
 from streamdicom.formats.part10.states import WRITER_TRANSITIONS, OpenItem, WriterState, move_to
 from streamdicom.formats.part10.values import NotEncodableError, is_odd_number
-from streamdicom.formats.target import cut_off, overwrite, write_fully
-from streamdicom.formats.writer import BLOCK_SIZE, ONE_DATASET, Move, Moves, check_end, several_binary_values, vr_info
+from streamdicom.formats.writer import BLOCK_SIZE, ONE_DATASET, Move, Moves, check_end, vr_info
 from streamdicom.options import WriteOptions
 
 _NO_EVENT: Event = (0, 0, "", None)
 _HEAD, _DATASET, _SEQUENCE = WriterState.HEAD, WriterState.DATASET, WriterState.SEQUENCE
 
 
-class SinglePassWriter(ElementOutput):
+class SinglePassWriter(BinaryOutput):
     """Writes a file from start to end, in one set of character sets.
 
     ``write_all`` raises a ``NotEncodableError`` if the character sets do not carry a text. The event is not written
@@ -63,13 +62,7 @@ class SinglePassWriter(ElementOutput):
         self, target: BinaryIO, temporary: Callable[[], BinaryIO], options: WriteOptions, *, in_utf_8: bool
     ) -> None:
         super().__init__(target, temporary, options, in_utf_8=in_utf_8)
-        self._state = WriterState.START
         # The current element in parts:
-        self._vr = ""
-        self._expected_length: int | None = None
-        self._length = 0  # of the fragment
-        self._binary = BinaryValue()
-        self._is_kept_binary = False
         self._spooled: SpooledValues | None = None
         self._kept_values: KeptValues | None = None
 
@@ -192,25 +185,14 @@ class SinglePassWriter(ElementOutput):
         except OutputError as error:
             self._replace(tag, value, error)
             return
-        if tag == PIXEL_DATA and data and VRS[vr].form is Form.BINARY:
-            self._put_pixel_data(vr, value[0], data)
+        if tag == PIXEL_DATA:
+            self._put_pixel_data(vr, value, data)
             return
-        self._put(self._header(tag, vr, len(data)) + data if data else self._empty(tag, vr))
+        self._put(self._header(tag, vr, len(data)) + data)
         if vr == "FL" and are_rounded(value):
             self._warn("inexact-number", f"{ROUNDED} ({self._location(tag)})")
-        if self._state == _DATASET and tag != PIXEL_DATA:
+        if self._state == _DATASET:
             self._table.elements.remember(tag, write_entry(tag, vr, implicit=self._is_implicit))
-
-    def _put_pixel_data(self, vr: str, value: bytes, padded: bytes) -> None:
-        check = FragmentCheck()
-        check.feed(value)
-        error = self._pixel_data_error(check)
-        if error is not None:
-            self._replace(PIXEL_DATA, (value,), error)
-        elif check.is_complete:
-            self._put(self._header(PIXEL_DATA, vr, UNDEFINED_LENGTH) + value + SEQUENCE_END)
-        else:
-            self._put(self._header(PIXEL_DATA, vr, len(padded)) + padded)
 
     def _run(self, tag: int, vr: str, value: Any) -> None:
         if not value[0]:  # all elements are left out
@@ -288,7 +270,10 @@ class SinglePassWriter(ElementOutput):
     def _end_empty_element(self, tag: int, vr: str, value: Any) -> None:
         vr_info(vr)
         check_end(self._vr, vr)
-        self._put(self._empty(tag, vr))
+        if tag == PIXEL_DATA:
+            self._put_pixel_data(vr, (), b"")
+        else:
+            self._put(self._header(tag, vr, 0))
         self._end_structure()
 
     def _first_segment(self, tag: int, vr: str, value: Any) -> None:
@@ -309,84 +294,7 @@ class SinglePassWriter(ElementOutput):
             self._start_spooling()
             self._replace_values(tag, OutputError(f"expected text or numbers for VR {self._vr}, found bytes"))
             return
-        header = self._header(tag, self._vr or "UN", 0)
-        self._flush()
-        start = self._target.tell()
-        write_fully(self._target, header)
-        self._binary = BinaryValue(start, start + len(header))
-        self._is_kept_binary = False
-        self._state = WriterState.BINARY
-
-    # --- binary values
-
-    def _binary_segment(self, tag: int, vr: str, value: Any) -> None:
-        if self._binary.is_complete:
-            self._replace_binary(tag, several_binary_values())
-            if self._state == WriterState.REPLACED:
-                return
-            self._put(self._binary.add(b"\\"))
-            self._binary.is_complete = False
-        data = self._binary.add(value)
-        if tag == PIXEL_DATA:
-            self._binary.fragments.feed(data)
-        self._put(data)
-
-    def _last_binary_segment(self, tag: int, vr: str, value: Any) -> None:
-        self._binary_segment(tag, vr, value)
-        self._binary.is_complete = True
-
-    def _end_binary(self, tag: int, vr: str, value: Any) -> None:
-        binary, expected = self._binary, self._expected_length
-        vr_info(vr)
-        check_end(self._vr, vr)
-        if not binary.is_complete:
-            raise OutputError("expected LAST_SEGMENT before END_ELEMENT, found none")
-        if not self._is_kept_binary and expected not in (None, binary.length):
-            self._replace_binary(tag, OutputError(f"expected a value of {expected} bytes, found {binary.length}"))
-            self._is_kept_binary = False  # the bytes that are there are of the VR
-        if VRS[vr].form is not Form.BINARY and self._state != WriterState.REPLACED:
-            self._replace_binary(tag, OutputError(f"expected text or numbers for VR {vr}, found bytes"))
-        if self._state != WriterState.REPLACED:
-            self._close_binary(tag, BYTES_VR if self._is_kept_binary else vr)
-        self._end_structure()
-
-    def _replace_binary(self, tag: int, error: OutputError) -> None:
-        """Cut the element off the target, or keep its bytes in VR OB."""
-        if not self._is_kept_binary:
-            self._allow(error)
-            self._report(tag, error)
-        self._is_kept_binary = self._on_error == "keep"
-        if not self._is_kept_binary:
-            self._parts.clear()
-            self._size = 0
-            cut_off(self._target, self._binary.start)
-            self._state = WriterState.REPLACED
-
-    def _close_binary(self, tag: int, vr: str) -> None:
-        """Write padding and length, and the VR if it differs from that at the start."""
-        binary = self._binary
-        length = binary.length
-        error = self._pixel_data_error(binary.fragments) if tag == PIXEL_DATA and length else None
-        if error:
-            self._replace_binary(tag, error)
-            if self._state == WriterState.REPLACED:
-                return
-            vr = BYTES_VR
-        if error is None and self._has_no_length(tag, vr, length, binary.fragments):
-            length = UNDEFINED_LENGTH
-            self._put(SEQUENCE_END)
-        elif length & 1:
-            length += 1
-            self._put(b"\0")
-        if length > UNDEFINED_LENGTH:
-            if self._on_error != "skip":
-                raise length_error()
-            self._replace_binary(tag, length_error())
-            return
-        self._flush()
-        overwrite(self._target, binary.length_offset, LENGTH_32.pack(length))
-        if vr != self._vr and not self._is_implicit:
-            overwrite(self._target, binary.length_offset - 4, vr.encode())
+        self._start_binary(tag, self._vr)
 
     # --- numbers and text
 
@@ -431,6 +339,8 @@ class SinglePassWriter(ElementOutput):
             length = spooled.encoded_length(vr, terms, in_utf_8=self._is_utf_8)
             if length >= MAX_LENGTH:
                 raise length_error()
+            if self._is_in_fragments(tag):
+                raise native_error()
         except (NotEncodableError, OutputError) as error:
             # The second pass takes the temporary file over.
             known = self._not_encodable() if isinstance(error, NotEncodableError) else error
@@ -483,74 +393,13 @@ class SinglePassWriter(ElementOutput):
         self._close_temporary()
         self._end_structure()
 
-    # --- encapsulated pixel data (PS3.5 A.4) -------------------------------------------------------------------
-
-    def _start_fragments(self, tag: int, vr: str, value: Any) -> None:
-        if vr not in ("OB", "OW"):
-            raise OutputError("expected VR OB or OW for fragments, found another one")
-        self._begin(tag)
-        self._put_meta()
-        if not self._is_encapsulated or tag != PIXEL_DATA:
-            self._replace_fragments(tag)
-            return
-        self._vr, self._length = vr, -1  # the header waits for a fragment
-        self._state = WriterState.FRAGMENTS
-
-    def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
-        if not isinstance(value, int) or not 0 <= value <= MAX_LENGTH:
-            raise OutputError(f"expected START_FRAGMENT with a length of 0 to {MAX_LENGTH} bytes, found another value")
-        header = self._header(tag, self._vr, UNDEFINED_LENGTH) if self._length < 0 else b""
-        self._put(header + ITEM_TAG + LENGTH_32.pack(value + (value & 1)))
-        self._expected_length, self._length = value, 0
-        self._state = WriterState.FRAGMENT
-
-    def _fragment_segment(self, tag: int, vr: str, value: Any) -> None:
-        if not isinstance(value, bytes):
-            raise OutputError(f"expected a segment of bytes, found {type(value).__name__}")
-        self._length += len(value)
-        self._put(value)
-
-    def _last_fragment_segment(self, tag: int, vr: str, value: Any) -> None:
-        self._fragment_segment(tag, vr, value)
-        if self._length != self._expected_length:
-            raise OutputError(f"expected a fragment of {self._expected_length} bytes, found {self._length}")
-        self._put(b"\0" * (self._length & 1))
-        self._state = WriterState.FRAGMENTS
-
-    def _end_cut_fragment(self, tag: int, vr: str, value: Any) -> None:
-        cut = OutputError(f"expected a fragment of {self._expected_length} bytes, found {self._length}")
-        raise self._unexpected(EventType.END_FRAGMENTS) if value is None else cut
-
-    def _replace_fragments(self, tag: int) -> None:
-        """Leave fragments out, or keep their items as the bytes of one value."""
-        self._vr = BYTES_VR
-        self._start_value(tag, b"")
-        self._replace_binary(tag, encapsulated_error(tag))
-        self._state = WriterState.REPLACED_FRAGMENTS
-
-    def _replaced_fragment(self, tag: int, vr: str, value: Any) -> None:
-        self._add_replaced_bytes(tag, vr, ITEM_TAG + LENGTH_32.pack(value))
-
-    def _add_replaced_bytes(self, tag: int, vr: str, value: Any) -> None:
-        if self._is_kept_binary:
-            self._put(self._binary.add(value))
-
-    def _end_replaced_fragments(self, tag: int, vr: str, value: Any) -> None:
-        if self._is_kept_binary:
-            self._close_binary(tag, BYTES_VR)
-        self._end_structure()
-
-    def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
-        self._put(SEQUENCE_END if self._length >= 0 else self._empty(tag, self._vr))
-        self._end_structure()
-
     _dataset_moves: ClassVar[dict[int, Move]] = {
         EventType.ELEMENT: _element,
         EventType.BULK_DATA: _bulk_data,
         EventType.JSON_ELEMENT: _json_element,
         EventType.START_ELEMENT: _start_element,
         EventType.START_SEQUENCE: _start_sequence,
-        EventType.START_FRAGMENTS: _start_fragments,
+        EventType.START_FRAGMENTS: BinaryOutput._start_fragments,
         EventType.END_DATASET: _end_dataset,
     }
     _moves: ClassVar[Moves] = {
@@ -565,9 +414,9 @@ class SinglePassWriter(ElementOutput):
             EventType.END_ELEMENT: _end_empty_element,
         },
         WriterState.BINARY: {
-            EventType.SEGMENT: _binary_segment,
-            EventType.LAST_SEGMENT: _last_binary_segment,
-            EventType.END_ELEMENT: _end_binary,
+            EventType.SEGMENT: BinaryOutput._binary_segment,
+            EventType.LAST_SEGMENT: BinaryOutput._last_binary_segment,
+            EventType.END_ELEMENT: BinaryOutput._end_binary,
         },
         WriterState.SPOOLED: {
             EventType.VALUES: _values,
@@ -582,19 +431,19 @@ class SinglePassWriter(ElementOutput):
             EventType.END_ELEMENT: _end_replaced,
         },
         WriterState.FRAGMENTS: {
-            EventType.START_FRAGMENT: _start_fragment,
-            EventType.END_FRAGMENTS: _end_fragments,
+            EventType.START_FRAGMENT: BinaryOutput._start_fragment,
+            EventType.END_FRAGMENTS: BinaryOutput._end_fragments,
         },
         WriterState.FRAGMENT: {
-            EventType.SEGMENT: _fragment_segment,
-            EventType.LAST_SEGMENT: _last_fragment_segment,
-            EventType.END_FRAGMENTS: _end_cut_fragment,
+            EventType.SEGMENT: BinaryOutput._fragment_segment,
+            EventType.LAST_SEGMENT: BinaryOutput._last_fragment_segment,
+            EventType.END_FRAGMENTS: BinaryOutput._end_cut_fragment,
         },
         WriterState.REPLACED_FRAGMENTS: {
-            EventType.START_FRAGMENT: _replaced_fragment,
-            EventType.SEGMENT: _add_replaced_bytes,
-            EventType.LAST_SEGMENT: _add_replaced_bytes,
-            EventType.END_FRAGMENTS: _end_replaced_fragments,
+            EventType.START_FRAGMENT: BinaryOutput._replaced_fragment,
+            EventType.SEGMENT: BinaryOutput._add_replaced_bytes,
+            EventType.LAST_SEGMENT: BinaryOutput._add_replaced_bytes,
+            EventType.END_FRAGMENTS: BinaryOutput._end_replaced_fragments,
         },
         WriterState.END: {EventType.START_DATASET: _second_dataset},
     }

@@ -644,8 +644,12 @@ def test_empty_pixel_data_has_the_length_of_the_transfer_syntax() -> None:
         assert written(*before, *parts("OB", tag=PIXELS)) == expected
         assert written(*before, *parts("OB", empty, tag=PIXELS)) == expected
     assert written(IN_JPEG, *fragments(PIXELS)) == fragments_only
-    for empty_icon in ([element(PIXELS, "OB")], fragments(PIXELS)):  # which may be native
-        icon = EXPLICIT.open_item(EXPLICIT.element(PIXELS, "OB"))
+    assert written(IN_JPEG, *fragments(PIXELS, vr="OW")) == EXPLICIT.fragments(PIXELS, vr="OW")
+    # readers take items of VR UN for a sequence
+    assert written(IN_JPEG, element(PIXELS, "UN")) == written(IN_JPEG, *parts("UN", tag=PIXELS)) == fragments_only
+    native_icon = [element(PIXELS, "OB")], EXPLICIT.element(PIXELS, "OB")  # which is legal
+    for empty_icon, expected in (native_icon, (fragments(PIXELS), fragments_only)):
+        icon = EXPLICIT.open_item(expected)
         assert written(IN_JPEG, *sequence(0x00880200, empty_icon)) == EXPLICIT.open_sequence(0x00880200, icon)
 
 
@@ -695,6 +699,14 @@ BAD_FRAGMENTS: list[tuple[str, list[Event]]] = [
     ),
     ("items in another transfer syntax", [element(PIXELS, "OB", ITEMS)]),
     ("no items in the transfer syntax", [IN_JPEG, element(PIXELS, "OB", b"abcd")]),
+    ("text in the transfer syntax", [IN_JPEG, element(PIXELS, "UT", "a")]),
+    (
+        "long text in the transfer syntax",
+        [IN_JPEG, *parts("UT", (EventType.LAST_SEGMENT, PIXELS, "", "a"), tag=PIXELS)],
+    ),
+    *((f"empty {vr}", [IN_JPEG, element(PIXELS, vr)]) for vr in ("OF", "LO", "US")),
+    *((f"empty {vr} in parts", [IN_JPEG, *parts(vr, tag=PIXELS)]) for vr in ("OF", "LO", "US")),
+    ("items in OF", [IN_JPEG, element(PIXELS, "OF", ITEMS)]),
     ("items that are cut off", [IN_JPEG, element(PIXELS, "OB", ITEMS[:-1] + b"")]),
 ]
 
