@@ -251,13 +251,11 @@ class ValueCheck:
     def _other(self, kind: int, tag: int, vr: str, value: Any) -> None:
         if kind == START_ELEMENT:
             self._parts = _OpenElement(self._index())
-            if tag == PIXEL_DATA and self._in_binary:  # in text, the engine may pass over the start of the bytes
-                self._pixel_data(b"")
         elif self._parts is not None:
             self._part(kind, tag, vr, value)
         elif kind == START_FRAGMENTS:
             if vr != "OB":
-                self._report("wrong-vr", f"expected VR OB for encapsulated pixel data (PS3.5 A.4), found {vr}", tag)
+                self._not_ob(tag, vr)
             else:
                 self._definition(tag, vr)
         elif kind == START_SEQUENCE or kind == BULK_DATA:
@@ -283,8 +281,8 @@ class ValueCheck:
             self._character_sets(tag, vr, values)
         elif tag == TRANSFER_SYNTAX_UID and not self._open:
             self._is_encapsulated = bool(values) and is_encapsulated(values[0] or "")
-        elif tag == PIXEL_DATA and values:
-            self._pixel_data(values[0])
+        elif tag == PIXEL_DATA:
+            self._pixel_data(vr, values[0] if values else b"")
         is_counted = self._has_count(tag, self._definition(tag, vr), len(values))
         self._values(tag, vr, values, is_counted=is_counted)
         if is_kept and self._reports == before:
@@ -343,11 +341,26 @@ class ValueCheck:
         if self.engine_rules is not None:
             self.engine_rules.clear()
 
-    def _pixel_data(self, data: Any) -> None:
-        """Check the start of pixel data against the transfer syntax (PS3.5 A.4)."""
-        if self._is_encapsulated and not self._open and isinstance(data, bytes) and data[:4] != ITEM_TAG_BYTES:
+    def _pixel_data(self, vr: str, start: Any) -> None:
+        """Check a value of pixel data against the transfer syntax (PS3.5 A.4).
+
+        In text, the value of encapsulated pixel data has its items. In a file, only fragments do.
+
+        Args:
+            vr: The VR.
+            start: The first bytes, or another value; empty if there is none.
+        """
+        if not self._is_encapsulated or self._open:
+            return
+        is_native = start and not (isinstance(start, bytes) and start.startswith(ITEM_TAG_BYTES))
+        if is_native or self._in_binary:
             message = "expected encapsulated pixel data by the transfer syntax (PS3.5 A.4), found native pixel data"
             self._report("native-pixel-data", message, PIXEL_DATA)
+        elif vr == "OW":
+            self._not_ob(PIXEL_DATA, vr)
+
+    def _not_ob(self, tag: int, vr: str) -> None:
+        self._report("wrong-vr", f"expected VR OB for encapsulated pixel data (PS3.5 A.4), found {vr}", tag)
 
     def _character_sets(self, tag: int, vr: str, values: tuple[Any, ...]) -> None:
         """Check the terms of Specific Character Set, unless the parser does."""
@@ -391,6 +404,8 @@ class ValueCheck:
     def _part(self, kind: int, tag: int, vr: str, value: Any) -> None:
         parts = self._parts
         assert parts is not None
+        if tag == PIXEL_DATA:
+            parts.begin(value)
         if kind == VALUES:
             parts.count += len(value)
             if vr in _TEXT_VRS:
@@ -409,6 +424,8 @@ class ValueCheck:
             self._parts = None
 
     def _end_parts(self, parts: _OpenElement, tag: int, vr: str) -> None:
+        if tag == PIXEL_DATA:
+            self._pixel_data(vr, parts.start)
         definition = self._definition(tag, vr)
         self._has_count(tag, definition, parts.count)
         for fault in parts.faults.values():
@@ -448,6 +465,7 @@ class _OpenElement:
         count: The number of its values.
         length: The characters of the current value.
         faults: Its faults so far, by code.
+        start: Of pixel data, the first bytes, text or values.
     """
 
     def __init__(self, index: int) -> None:
@@ -456,6 +474,14 @@ class _OpenElement:
         self.count = 0
         self.length = 0
         self.faults: dict[str, Fault] = {}
+        self.start: Any = b""
+
+    def begin(self, value: Any) -> None:
+        """Note the value of an event, if it belongs to the start."""
+        if not self.start:
+            self.start = value or b""
+        elif isinstance(self.start, bytes) and isinstance(value, bytes) and len(self.start) < len(ITEM_TAG_BYTES):
+            self.start += value
 
     def add(self, faults: list[Fault]) -> None:
         for fault in faults:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,24 @@ def test_error_that_ends_a_stream_is_fatal(tmp_path: Path, content: bytes, place
     assert ": fatal: " in first
     assert last.endswith(": not conformant")
     assert (done.code, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("size", [4, 300_000])
+def test_native_pixel_data_that_must_be_encapsulated_is_reported_on_every_road(tmp_path: Path, size: int) -> None:
+    jpeg = "1.2.840.10008.1.2.4.50"
+    data = EXPLICIT.element(0x7FE00010, "OB", b"a" * size)
+    base64 = b64encode(b"a" * size).decode()
+    syntax = {"00020010": {"vr": "UI", "Value": [jpeg]}}
+    (tmp_path / "a.dcm").write_bytes(start(jpeg) + data)
+    (tmp_path / "a.json").write_text(json.dumps({**syntax, "7FE00010": {"vr": "OB", "InlineBinary": base64}}))
+    (tmp_path / "b.json").write_text(json.dumps({**syntax, "7FE00010": {"InlineBinary": base64, "vr": "OB"}}))
+    assert run("convert", tmp_path / "a.json", tmp_path / "a.xml").code == 0
+    for name in ("a.dcm", "a.json", "b.json", "a.xml"):
+        # after a data set that teaches the compiled engine its rules
+        lines = run("validate", tmp_path / "a.json", tmp_path / name).stdout.decode().splitlines()
+        found = [line for line in lines if line.startswith(f"{tmp_path / name}: ") and "note" not in line]
+        assert ["error native-pixel-data:" in line for line in found][-1:] == [True]
+        assert len(found) == 1 + (name == "a.json")
 
 
 def test_truncated_file_is_an_error_with_its_place(tmp_path: Path) -> None:

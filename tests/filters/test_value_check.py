@@ -17,9 +17,11 @@ from streamdicom.events import (
     END_ELEMENT,
     END_FRAGMENTS,
     LAST_SEGMENT,
+    SEGMENT,
     START_DATASET,
     START_ELEMENT,
     START_FRAGMENTS,
+    VALUES,
 )
 from streamdicom.filters import ValueCheck, value_check
 
@@ -30,11 +32,12 @@ def _events(document: object, limits: Limits | None = None) -> list[Event]:
     return list(streamdicom.iter_events(text.encode(), options=options))
 
 
-def _found(events: Sequence[Event], **how: bool) -> list[Deviation]:
+def _found(*batches: Sequence[Event], **how: bool) -> list[Deviation]:
     found: list[Deviation] = []
     check = ValueCheck(found.append)
     check.start(**how)
-    check.check(events)
+    for events in batches:
+        check.check(events)
     return found
 
 
@@ -270,16 +273,56 @@ def test_verdicts_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
 def test_native_pixel_data_does_not_fit_a_transfer_syntax_for_encapsulated(
     syntax: str, data: str, is_found: bool
 ) -> None:
-    pixels = {"7FE00010": {"vr": "OW", "InlineBinary": data}}
+    pixels = {"7FE00010": {"vr": "OB", "InlineBinary": data}}
     head = {"00020010": _element("UI", syntax)}
     expected = [("native-pixel-data", "7FE00010")] if is_found else []
     assert _codes({**head, **pixels}) == expected
-    assert _codes([{**head, **pixels}, pixels, {**head, "7FE00010": {"vr": "OW"}}]) == expected
+    assert _codes([{**head, **pixels}, pixels, {**head, "7FE00010": {"vr": "OB"}}]) == expected
     assert _codes({**head, "00880200": {"vr": "SQ", "Value": [pixels]}}) == []
 
 
-def test_long_native_pixel_data_of_a_file_does_not_fit_either() -> None:
-    syntax: Event = (ELEMENT, 0x00020010, "UI", ("1.2.840.10008.1.2.5",))
-    parts: list[Event] = [(START_ELEMENT, 0x7FE00010, "OW", None), (LAST_SEGMENT, 0x7FE00010, "OW", b"ab")]
-    events = [(START_DATASET, 0, "", 0), syntax, *parts, (END_ELEMENT, 0x7FE00010, "OW", None)]
-    assert [one.code for one in _found(events, in_binary=True)] == ["native-pixel-data"]
+_JPEG: Event = (ELEMENT, 0x00020010, "UI", ("1.2.840.10008.1.2.5",))
+
+
+def _in_parts(vr: str, *content: tuple[int, Any], is_late: bool = False) -> list[Event]:
+    start = "" if is_late else vr
+    parts: list[Event] = [(kind, 0x7FE00010, start, value) for kind, value in content]
+    ends: list[Event] = [(START_ELEMENT, 0x7FE00010, start, None), (END_ELEMENT, 0x7FE00010, vr, None)]
+    return [(START_DATASET, 0, "", 0), _JPEG, ends[0], *parts, ends[1]]
+
+
+_ITEM = b"\xfe\xff\0\xe0\0\0\0\0"
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize(
+    ("vr", "content", "expected"),
+    [
+        ("OB", [(LAST_SEGMENT, b"abcd")], ["native-pixel-data"]),
+        ("OB", [(SEGMENT, b"abcd"), (LAST_SEGMENT, _ITEM)], ["native-pixel-data"]),
+        ("OB", [(SEGMENT, b""), (LAST_SEGMENT, b"abcd")], ["native-pixel-data"]),
+        ("OB", [(SEGMENT, _ITEM), (LAST_SEGMENT, b"abcd")], []),
+        ("OB", [*((SEGMENT, _ITEM[at : at + 1]) for at in range(8)), (LAST_SEGMENT, b"abcd")], []),
+        ("OB", [*((SEGMENT, b"\xfe\xff\0a"[at : at + 1]) for at in range(4))], ["native-pixel-data"]),
+        ("OW", [(SEGMENT, _ITEM), (LAST_SEGMENT, _ITEM)], ["wrong-vr"]),  # PS3.5 A.4
+        ("OW", [(LAST_SEGMENT, b"")], ["wrong-vr"]),
+        ("OB", [(LAST_SEGMENT, b"")], []),
+        ("OB", [], []),
+        ("UT", [(SEGMENT, "ab"), (LAST_SEGMENT, "c")], ["native-pixel-data", "wrong-vr"]),
+        ("US", [(VALUES, (1, 2)), (VALUES, (3,))], ["multiplicity", "native-pixel-data", "wrong-vr"]),
+    ],
+)
+def test_long_native_pixel_data_does_not_fit_either(
+    vr: str, content: list[tuple[int, Any]], expected: list[str], is_late: bool
+) -> None:
+    events = _in_parts(vr, *content, is_late=is_late)
+    for cut in range(2, len(events)):
+        assert sorted(one.code for one in _found(events[:cut], events[cut:])) == expected
+    in_file = sorted(one.code for one in _found(events, in_binary=True))  # without fragments
+    assert in_file == sorted({*expected, "native-pixel-data"} - ({"wrong-vr"} if vr == "OW" else set()))
+
+
+def test_value_in_a_file_is_native_whatever_its_bytes_are() -> None:
+    for values in ((), (b"ab",), (_ITEM,)):
+        events = [(START_DATASET, 0, "", 0), _JPEG, (ELEMENT, 0x7FE00010, "OB", values)]
+        assert [one.code for one in _found(events, in_binary=True)] == ["native-pixel-data"]

@@ -17,6 +17,7 @@ use values::are_right;
 const SPECIFIC_CHARACTER_SET: u32 = 0x0008_0005;
 const PIXEL_REPRESENTATION: u32 = 0x0028_0103;
 const LUT_DESCRIPTOR: u32 = 0x0028_3002;
+const PIXEL_DATA: u32 = 0x7FE0_0010;
 const FIRST_PRIVATE: i64 = 0x0009_0000;
 const MAX_BLOCKS: usize = 1024; // of all open items
 
@@ -260,9 +261,9 @@ impl<H: Handler> Handler for Checked<'_, H> {
         self.to.start_element(tag, vr);
     }
 
-    /// Pass on the last part only: bytes have no rules.
+    /// Pass on the last part only: bytes have no rules, except for those of pixel data.
     fn segment(&mut self, tag: u32, vr: Option<Vr>, bytes: &[u8], is_last: bool) {
-        if is_last {
+        if is_last || tag == PIXEL_DATA {
             self.to.at(self.position);
             self.to.segment(tag, vr, bytes, is_last);
         }
