@@ -348,7 +348,7 @@ class ValueCheck:
 
         Args:
             vr: The VR.
-            start: The first bytes, or another value; empty if there is none.
+            start: The first bytes, or another value; empty without a value.
         """
         if not self._is_encapsulated or self._open:
             return

@@ -322,7 +322,7 @@ def test_long_native_pixel_data_does_not_fit_either(
     assert in_file == sorted({*expected, "native-pixel-data"} - ({"wrong-vr"} if vr == "OW" else set()))
 
 
-def test_value_in_a_file_is_native_whatever_its_bytes_are() -> None:
+def test_value_in_a_file_is_native_with_any_bytes() -> None:
     for values in ((), (b"ab",), (_ITEM,)):
         events = [(START_DATASET, 0, "", 0), _JPEG, (ELEMENT, 0x7FE00010, "OB", values)]
         assert [one.code for one in _found(events, in_binary=True)] == ["native-pixel-data"]

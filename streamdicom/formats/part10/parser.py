@@ -45,7 +45,6 @@ from streamdicom.io import CHUNK, Expansion
 from streamdicom.options import ReadOptions, options_or_default
 
 _MAX_WORD_SIZE = 8  # bytes that are swapped as one
-_MIN_PADDING = 3  # zero bytes at the end; fewer are the start of a tag
 _BETWEEN_ELEMENTS = (ParserState.FILE_META, ParserState.DATASET, ParserState.ELEMENTS)
 _WRONG_LENGTH = "expected the length of the File Meta Information in (0002,0000), found another number"
 _GROUP_LENGTH = FILE_META_GROUP << 16
@@ -208,10 +207,18 @@ class Part10Parser(ElementParser, SelfEncoding):
         if self._inflater is not None and not self._inflater.is_complete:
             return False
         rest = self._input.data[self._input.pos :]
-        if len(rest) >= _MIN_PADDING and not rest.strip(b"\0"):
+        if rest and not rest.strip(b"\0") and not self._may_be_tag(len(rest)):
             self._start_padding()
             return True
         return not rest
+
+    def _may_be_tag(self, count: int) -> bool:
+        """Return whether so many zero bytes at the end may be the start of a tag.
+
+        Two may not, because no element has group 0. One is that of group 6000 and others, unless it makes the length
+        of the file even, as padding does.
+        """
+        return count == 1 and not self._input.offset & 1
 
     # --- the start of a file -----------------------------------------------------------------------------------
 

@@ -416,13 +416,23 @@ def test_fault_among_fragments_ends_them() -> None:
 
 
 @every_layout
-@each("length", [3, 7, 8, 100, 100_001])
+@each("length", [2, 3, 7, 8, 100, 100_001])
 def test_zeros_after_the_last_element_are_padding(layout: Layout, length: int) -> None:
     content = layout.element(PATIENT_ID, "LO", b"A ")
     expected = ([element(PATIENT_ID, "LO", "A")], ["trailing-padding"])
     assert found(content, bytes(length), layout=layout) == expected
     with pytest.warns(DeviationWarning, match="padding"):
         parse([start(layout.uid) + content + bytes(length)])
+
+
+@every_layout
+def test_zero_that_makes_the_length_of_a_file_even_is_padding(layout: Layout) -> None:
+    odd = layout.header(PATIENT_ID, "LO", 1) + b"A"
+    assert found(odd, b"\0", layout=layout) == ([element(PATIENT_ID, "LO", "A")], ["odd-length", "trailing-padding"])
+    even = layout.element(PATIENT_ID, "LO", b"A ")
+    overlay = layout.element(0x60000010, "US", b"ab")
+    cut_overlay = overlay[: 1 if overlay[:1] == b"\0" else 2]  # the group begins with a zero byte in little endian
+    assert found(even, cut_overlay, layout=layout) == ([element(PATIENT_ID, "LO", "A")], ["truncated"])
 
 
 def test_zeros_in_place_of_the_first_element_are_padding_however_cut() -> None:
