@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 
-from streamdicom._typing import TypeVar
+from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["in_order"]
+if TYPE_CHECKING:
+    from streamdicom._workers.pool import Pool
+
+__all__ = ["Pool", "in_order"]
+
+__getattr__, __dir__ = late_names(__name__, {"Pool": "pool"}, globals())  # it takes long to import
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -35,7 +41,7 @@ def in_order(
             for result in function(task):
                 yield task, result
         return
-    from streamdicom._workers.pool import Pool  # which takes long to import
+    from streamdicom._workers.pool import Pool
 
     with Pool[_Task, _Result](function, jobs) as pool:
         yield from pool.run(tasks)

@@ -98,9 +98,13 @@ class Pool(Generic[_Task, _Result]):
     ) -> None:
         self._end()
 
-    def _end(self) -> None:
+    def terminate(self) -> None:
+        """End the workers, from any thread; a run raises ``ChildProcessError``."""
         for worker in self._workers:
             worker.process.terminate()
+
+    def _end(self) -> None:
+        self.terminate()
         for worker in self._workers:
             worker.process.join()
             worker.connection.close()

@@ -5,7 +5,15 @@
 - ``browse_app``: the ASGI application.
 """
 
-from streamdicom.server.browse.app import Opened, browse_app
-from streamdicom.server.browse.library import Library
+from typing import TYPE_CHECKING
+
+from streamdicom._late import late_names
+
+if TYPE_CHECKING:
+    from streamdicom.server.browse.app import Opened, browse_app
+    from streamdicom.server.browse.library import Library
 
 __all__ = ["Library", "Opened", "browse_app"]
+
+_LATE = {"Library": "library", "Opened": "app", "browse_app": "app"}
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())

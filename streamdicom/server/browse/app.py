@@ -54,9 +54,10 @@ from streamdicom.errors import StreamDicomError
 from streamdicom.patterns import Pattern
 from streamdicom.server.browse.checks import deviations, json_text
 from streamdicom.server.browse.compare import compare
+from streamdicom.server.browse.decoding import Decoding
 from streamdicom.server.browse.exports import FORMATS, TABLES, Export, check_columns
 from streamdicom.server.browse.library import Library
-from streamdicom.server.browse.pictures import CannotShowError, picture, waveform
+from streamdicom.server.browse.pictures import CannotShowError
 from streamdicom.server.browse.rows import MAX_ROWS, Columns, rows
 from streamdicom.server.browse.search import Query, find_uid
 from streamdicom.server.browse.streams import found_lines, sorted_lines, statistics_lines
@@ -101,11 +102,13 @@ class Opened:
     Attributes:
         library: The data sets.
         tables: Columns that were read.
+        decoding: Pictures and curves.
     """
 
     def __init__(self, library: Library) -> None:
         self.library = library
         self.tables = Tables()
+        self.decoding = Decoding()
         self._lock = Lock()
 
     def reload(self) -> None:
@@ -125,6 +128,7 @@ class Opened:
 
     def close(self) -> None:
         """Close the library."""
+        self.decoding.close()
         with self._lock:
             self.library.close()
             self.tables.close()
@@ -369,12 +373,14 @@ class _Endpoints:
     def frame(self, request: Request) -> Response:
         center, width = (request.query_params.get(name) for name in ("center", "width"))
         window = (float(center), float(width)) if center and width else None
-        found = picture(self._library, _integer(request, "number"), _integer(request, "frame"), window)
+        number, frame = _integer(request, "number"), _integer(request, "frame")
+        found = self._opened.decoding.picture(self._library, number, frame, window)
         headers = {"X-Picture": json.dumps(found.facts)}
-        return Response(found.data, media_type="application/octet-stream", headers=headers)
+        return StreamingResponse(iter(found.blocks), media_type="application/octet-stream", headers=headers)
 
     def waveform(self, request: Request) -> dict[str, Any]:
-        return waveform(self._library, _integer(request, "number"), _integer(request, "group"))
+        number, group = _integer(request, "number"), _integer(request, "group")
+        return self._opened.decoding.waveform(self._library, number, group)
 
     async def export(self, request: Request) -> Response:
         try:

@@ -1,22 +1,25 @@
-"""Frames as pictures, and waveforms as curves (extra ``rendered``)."""
+"""Frames and waveforms of a DICOM file as pictures (extra ``rendered``).
+
+A process of its own runs this module; see ``decoding``. Nothing here imports more of the server.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from streamdicom.server.browse.exports import write_file
-from streamdicom.server.browse.library import Library
-from streamdicom.server.browse.units import opened
+from streamdicom.api import iter_events, write_events
+from streamdicom.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 _MAX_PIXELS = 64 * 1024 * 1024  # of a frame
 _MAX_SIDE = 2048  # pixels of a picture; of a larger frame, some rows and columns are left out
+_STRIPE = 256 * 1024  # pixels that are computed at once
 _MAX_POINTS = 4000  # of a curve
 _PICTURE = [  # elements at the top of a data set that describe its pixels; others can be long
     *("SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns"),
@@ -38,32 +41,6 @@ class CannotShowError(Exception):
     """The pixels or the waveform cannot be decoded."""
 
 
-class Picture(NamedTuple):
-    """A frame.
-
-    Attributes:
-        facts: Width, height, the number of samples, frames, and the window.
-        data: Rows of bytes, for each pixel one for each sample.
-    """
-
-    facts: dict[str, Any]
-    data: bytes
-
-
-@contextmanager
-def _file(library: Library, number: int) -> Iterator[Path]:
-    """Yield the path of a data set as a DICOM file."""
-    unit = library.locate(number).unit
-    if unit.format == "dicom" and not unit.container and not unit.packing:
-        with opened(unit):
-            yield Path(unit.path)
-        return
-    with tempfile.NamedTemporaryFile(suffix=".dcm") as file:
-        write_file(library, number, file)
-        file.flush()
-        yield Path(file.name)
-
-
 @contextmanager
 def _decoding() -> Iterator[None]:
     """Turn any exception of decoders into ``CannotShowError``."""
@@ -71,78 +48,126 @@ def _decoding() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise CannotShowError(f"{error.name}: {_MISSING}") from error
-    except (CannotShowError, MemoryError):
+    except CannotShowError:
         raise
     except Exception as error:
         raise CannotShowError(f"the decoder says: {type(error).__name__}: {error}") from error
 
 
-def picture(library: Library, number: int, frame: int, window: tuple[float, float] | None = None) -> Picture:
-    """Return a frame, windowed.
+def picture(
+    path: Path, frame: int, window: tuple[float, float] | None = None, *, force: bool = False
+) -> Iterator[dict[str, Any] | bytes]:
+    """Yield the facts of a frame, and its windowed pixels in blocks of rows.
+
+    A pixel is one byte for each sample.
 
     Args:
-        library: The data sets.
-        number: The number of the data set.
+        path: The DICOM file.
         frame: The number of the frame, from 0.
         window: Center and width; by default as the data set has them, or the range of its values.
+        force: Read a file that has no preamble.
 
     Raises:
         CannotShowError: The pixels cannot be decoded.
-        InputError, OutputError: The data set cannot be read, or not written as a DICOM file.
     """
-    with _file(library, number) as path, _decoding():
+    with _decoding():
         from pydicom import dcmread
-        from pydicom.pixels.utils import pixel_array
 
-        ds = dcmread(path, stop_before_pixels=True, force=library.force, specific_tags=_PICTURE)
+        ds = dcmread(path, stop_before_pixels=True, force=force, specific_tags=_PICTURE)
         frames = int(ds.get("NumberOfFrames") or 1)
         if not 0 <= frame < frames:
             raise CannotShowError(f"expected one of {frames} frames")
         if int(ds.Rows) * int(ds.Columns) > _MAX_PIXELS:
             raise CannotShowError(f"a frame has more than {_MAX_PIXELS:,} pixels")
-        pixels = pixel_array(path, index=frame)
-        shown, used = _shown(ds, pixels, frame, window)
-        step = -(-max(shown.shape[:2]) // _MAX_SIDE)
-        shown = shown[::step, ::step]
+        pixels = _pixels(path, ds, frame)
+        paint, used = _painting(ds, pixels, frame, window)
+        step = -(-max(pixels.shape[:2]) // _MAX_SIDE)
+        pixels = pixels[::step, ::step]
         facts = {
-            "width": shown.shape[1],
-            "height": shown.shape[0],
-            "samples": shown.shape[2] if shown.ndim > 2 else 1,
+            "width": pixels.shape[1],
+            "height": pixels.shape[0],
+            "samples": int(paint(pixels[:1])[0, 0].size),
             "frames": frames,
             "rows": int(ds.Rows),
             "columns": int(ds.Columns),
             "photometric": str(ds.get("PhotometricInterpretation", "")),
             "window": used,
         }
-        return Picture(facts, shown.tobytes())
+        yield facts
+        for stripe in _stripes(pixels):
+            yield paint(stripe).tobytes()
 
 
-def _shown(ds: Dataset, pixels: Any, frame: int, window: tuple[float, float] | None) -> tuple[Any, list[float] | None]:
-    """Return the pixels as bytes, and the window."""
+def _pixels(path: Path, ds: Dataset, frame: int) -> Any:
+    """Return the decoded pixels of a frame; color is RGB."""
+    from pydicom.pixels.utils import pixel_array
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    if ds.file_meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return pixel_array(path, index=frame, view_only=True)
+    with tempfile.NamedTemporaryFile(suffix=".dcm") as file:  # pydicom finds no pixels in a deflated file
+        reading = ReadOptions(on_error="keep", on_deviation=lambda _: None)
+        writing = WriteOptions(file_meta=True, on_error="keep")
+        write_events(iter_events(path, options=reading), file, format="dicom", options=writing)
+        file.flush()
+        return pixel_array(file.name, index=frame, view_only=True)
+
+
+def _stripes(pixels: Any) -> Iterator[Any]:
+    """Yield the rows of a frame, some at a time."""
+    count = max(1, _STRIPE // pixels.shape[1])
+    for start in range(0, len(pixels), count):
+        yield pixels[start : start + count]
+
+
+def _painting(
+    ds: Dataset, pixels: Any, frame: int, window: tuple[float, float] | None
+) -> tuple[Callable[[Any], Any], list[float] | None]:
+    """Return the function that turns rows of pixels into bytes, and the window."""
     import numpy as np
     from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 
     photometric = ds.get("PhotometricInterpretation", "MONOCHROME2")
     if photometric == "PALETTE COLOR":
-        colors = apply_color_lut(pixels, ds)
-        return (colors >> 8 if colors.dtype.itemsize > 1 else colors).astype(np.uint8), None
+
+        def colors(stripe: Any) -> Any:
+            found = apply_color_lut(stripe, ds)
+            return (found >> 8 if found.dtype.itemsize > 1 else found).astype(np.uint8)
+
+        return colors, None
     if pixels.ndim > 2:
-        bits = int(ds.get("BitsStored", 8))
-        return (pixels >> max(0, bits - 8) if bits > 8 else pixels).astype(np.uint8), None
+        shift = max(0, int(ds.get("BitsStored", 8)) - 8)
+        return lambda stripe: (stripe >> shift if shift else stripe).astype(np.uint8), None
     facts = _of_frame(ds, frame)
-    values = apply_modality_lut(pixels, facts).astype(np.float64)
-    if window is None and facts.get("WindowWidth") is None and "VOILUTSequence" in facts:
-        values = apply_voi_lut(apply_modality_lut(pixels, facts), facts).astype(np.float64)
+    has_table = window is None and facts.get("WindowWidth") is None and "VOILUTSequence" in facts
+
+    def values(stripe: Any) -> Any:
+        found = apply_modality_lut(stripe, facts)
+        return (apply_voi_lut(found, facts) if has_table else found).astype(np.float64)
+
     if window is None and facts.get("WindowWidth") is not None and facts.get("WindowCenter") is not None:
         window = _first(facts.WindowCenter), _first(facts.WindowWidth)
     if window is None:
-        low, high = float(values.min()), float(values.max())
+        low, high = _range(map(values, _stripes(pixels)))
     else:  # PS3.3 C.11.2.1.2
         low, high = window[0] - 0.5 - (window[1] - 1) / 2, window[0] - 0.5 + (window[1] - 1) / 2
-    scaled = (values - low) / ((high - low) or 1)
-    if photometric == "MONOCHROME1":
-        scaled = 1 - scaled
-    return (scaled.clip(0, 1) * 255).round().astype(np.uint8), [(low + high + 1) / 2, high - low + 1]
+
+    def grays(stripe: Any) -> Any:
+        scaled = np.nan_to_num((values(stripe) - low) / ((high - low) or 1))
+        if photometric == "MONOCHROME1":
+            scaled = 1 - scaled
+        return (scaled.clip(0, 1) * 255).round().astype(np.uint8)
+
+    return grays, [(low + high + 1) / 2, high - low + 1]
+
+
+def _range(values: Iterator[Any]) -> tuple[float, float]:
+    """Return the least and the greatest value that are numbers."""
+    import numpy as np
+
+    ends = [(np.fmin.reduce(stripe, axis=None), np.fmax.reduce(stripe, axis=None)) for stripe in values]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    return float(low), float(high)
 
 
 def _first(value: Any) -> float:
@@ -154,6 +179,7 @@ def _of_frame(ds: Dataset, frame: int) -> Dataset:
     from pydicom import Dataset as New
 
     found = New()
+    found.set_original_encoding(*ds.original_encoding)  # of the bytes of tables
     found.update({element.tag: element for element in ds if element.tag.group == 0x0028})
     groups = [group for name in ("SharedFunctionalGroupsSequence",) for group in (ds.get(name) or [])[:1]]
     groups += (ds.get("PerFrameFunctionalGroupsSequence") or [])[frame : frame + 1]
@@ -164,23 +190,22 @@ def _of_frame(ds: Dataset, frame: int) -> Dataset:
     return found
 
 
-def waveform(library: Library, number: int, group: int) -> dict[str, Any]:
-    """Return the curves of a multiplex group of a waveform (PS3.3 C.10.9).
+def waveform(path: Path, group: int, *, force: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield the curves of a multiplex group of a waveform (PS3.3 C.10.9).
 
     Args:
-        library: The data sets.
-        number: The number of the data set.
+        path: The DICOM file.
         group: The number of the group, from 0.
+        force: Read a file that has no preamble.
 
     Raises:
         CannotShowError: There is no such group, or it cannot be decoded.
-        InputError, OutputError: The data set cannot be read, or not written as a DICOM file.
     """
-    with _file(library, number) as path, _decoding():
+    with _decoding():
         from pydicom import dcmread
         from pydicom.waveforms.numpy_handler import multiplex_array
 
-        ds = dcmread(path, force=library.force, specific_tags=["WaveformSequence"])
+        ds = dcmread(path, force=force, specific_tags=["WaveformSequence"])
         groups = ds.get("WaveformSequence") or []
         if not 0 <= group < len(groups):
             raise CannotShowError(f"expected one of {len(groups)} groups")
@@ -189,7 +214,7 @@ def waveform(library: Library, number: int, group: int) -> dict[str, Any]:
         channels = [
             {**_channel(one), **_curve(samples[:, place])} for place, one in enumerate(item.ChannelDefinitionSequence)
         ]
-        return {
+        yield {
             "groups": [str(one.get("MultiplexGroupLabel") or f"Group {place}") for place, one in enumerate(groups)],
             "frequency": float(item.SamplingFrequency),
             "samples": int(samples.shape[0]),

@@ -481,6 +481,7 @@ def _picture(client: TestClient, query: str) -> tuple[dict[str, Any], Any]:
     return facts, np.frombuffer(response.content, np.uint8).reshape(facts["height"], facts["width"], -1)
 
 
+@pytest.mark.slow
 def test_frame_has_the_window_that_is_asked_for(files: TestClient) -> None:
     ds = dcmread(get_testdata_file("CT_small.dcm"))
     values = ds.pixel_array * ds.RescaleSlope + ds.RescaleIntercept
@@ -492,6 +493,7 @@ def test_frame_has_the_window_that_is_asked_for(files: TestClient) -> None:
     assert (whole.min(), whole.max()) == (0, 255)
 
 
+@pytest.mark.slow
 def test_frame_of_json_is_that_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     streamdicom.dump(dcmread(get_testdata_file("CT_small.dcm")), path)
@@ -499,6 +501,7 @@ def test_frame_of_json_is_that_of_the_file(tmp_path: Path) -> None:
         assert client.get("/api/frame?number=0").content == client.get("/api/frame?number=1").content
 
 
+@pytest.mark.slow
 def test_frames_in_color(tmp_path: Path) -> None:
     path = get_testdata_file("SC_rgb_rle_2frame.dcm")
     with page(Path(path)) as client:
@@ -508,12 +511,14 @@ def test_frames_in_color(tmp_path: Path) -> None:
         assert client.get("/api/frame?number=0&frame=2").status_code == 422
 
 
+@pytest.mark.slow
 def test_pixels_that_cannot_be_decoded_are_an_error(client: TestClient) -> None:
     response = client.get("/api/frame?number=0")
     assert response.status_code == 422
     assert response.json()["error"]
 
 
+@pytest.mark.slow
 def test_waveform_has_its_curves() -> None:
     path = Path(get_testdata_file("waveform_ecg.dcm"))
     ds = dcmread(path)
