@@ -1,10 +1,10 @@
 //! Functions of the module for the places of data sets in JSON text.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::PyBytes;
 use streamdicom_scan::json::Limits;
 use streamdicom_scan::json::boundaries::{Summary, starts_in_string, summarize};
-use streamdicom_scan::json::uid::sop_instance_uid;
+use streamdicom_scan::json::uid::{sop_instance_uid, uid_hash};
 
 /// Whether a part ends within a string, the change of the depth, the depth of the starts, and the starts as integers of
 /// 64 bits.
@@ -33,32 +33,35 @@ fn json_boundaries<'py>(
     (known, summaries.into_iter().map(|summary| summary.map(|summary| part(py, summary))).collect())
 }
 
-/// Return the SOP Instance UID of each data set of a part, or None where the part does not tell it.
+/// Return the hash of the SOP Instance UID of each data set of a part, and which data sets the part does not tell it of.
 ///
 /// `starts` are the offsets of the data sets, as integers of 64 bits, and `offset` is that of the part. `limits` are the
 /// depth, the size of a segment and the length of a number.
 #[pyfunction]
-fn json_uids<'py>(
+fn json_uid_hashes<'py>(
     py: Python<'py>,
     data: &[u8],
     offset: u64,
     starts: &[u8],
     limits: (usize, usize, usize),
-) -> Vec<Option<Bound<'py, PyString>>> {
+) -> (Bound<'py, PyBytes>, Vec<usize>) {
     let (depth, segment_size, number_length) = limits;
     let limits = Limits { depth, segment_size, number_length, values_per_event: 1, is_eager: true, accepted: 0 };
     let mut scratch = Vec::new();
-    let starts = starts.chunks_exact(size_of::<u64>()).map(|start| {
+    let (mut hashes, mut missing) = (Vec::with_capacity(starts.len()), Vec::new());
+    for (number, start) in starts.chunks_exact(size_of::<u64>()).enumerate() {
         let start = u64::from_ne_bytes(start.try_into().unwrap_or_default());
-        start.checked_sub(offset).and_then(|start| usize::try_from(start).ok()).unwrap_or(data.len())
-    });
-    starts
-        .map(|start| sop_instance_uid(data, start, &limits, &mut scratch))
-        .map(|uid| uid.and_then(|uid| std::str::from_utf8(uid).ok()).map(|uid| PyString::new(py, uid)))
-        .collect()
+        let place = start.checked_sub(offset).and_then(|place| usize::try_from(place).ok()).unwrap_or(data.len());
+        let uid = sop_instance_uid(data, place, &limits, &mut scratch);
+        if uid.is_none() {
+            missing.push(number);
+        }
+        hashes.extend_from_slice(&uid.map_or(0, uid_hash).to_ne_bytes());
+    }
+    (PyBytes::new(py, &hashes), missing)
 }
 
 pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(json_boundaries, module)?)?;
-    module.add_function(wrap_pyfunction!(json_uids, module)?)
+    module.add_function(wrap_pyfunction!(json_uid_hashes, module)?)
 }

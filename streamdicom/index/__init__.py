@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from streamdicom.index.parts import Split, split_at
     from streamdicom.index.places import sidecar_of
     from streamdicom.index.planning import IndexUse, iter_splits, parse_size, plan_lines, plan_splits
-    from streamdicom.index.scanning import DatasetOffsets, has_wrapper, hash_of, origin_of, starts_and_uids, uid_hash
+    from streamdicom.index.scanning import DatasetOffsets, has_wrapper, hash_of, origin_of, starts_and_hashes, uid_hash
     from streamdicom.index.sidecar import Packing, fingerprint
     from streamdicom.index.sorting import numbers_of, words
     from streamdicom.index.writing import IndexWriter
@@ -42,7 +42,7 @@ __all__ = [
     "plan_splits",
     "sidecar_of",
     "split_at",
-    "starts_and_uids",
+    "starts_and_hashes",
     "uid_hash",
     "words",
 ]
@@ -69,7 +69,7 @@ _LATE = {
     "plan_splits": "planning",
     "sidecar_of": "places",
     "split_at": "parts",
-    "starts_and_uids": "scanning",
+    "starts_and_hashes": "scanning",
     "uid_hash": "scanning",
     "words": "sorting",
 }

@@ -15,7 +15,7 @@ from streamdicom.index.access import StreamIndex
 from streamdicom.index.files import FilesIndex, build_files
 from streamdicom.index.parallel import parallel_hashes, parallel_starts
 from streamdicom.index.places import sidecar_of
-from streamdicom.index.scanning import hash_of, starts_and_uids, uid_hash
+from streamdicom.index.scanning import hash_of, starts_and_hashes
 from streamdicom.index.sidecar import PACKINGS, Packing, fingerprint
 from streamdicom.index.writing import IndexWriter
 from streamdicom.io import Place, UnpackedFile, absolute, is_folder, open_place, read_range
@@ -23,7 +23,7 @@ from streamdicom.jsontext import CommentError
 from streamdicom.options import ReadOptions
 
 _MAX_MEMBER = 1024 * 1024  # bytes of a content in one member
-_MIN_SIZE = 16 * 1024 * 1024  # bytes of a source for each process
+_MIN_SIZE = 128 * 1024 * 1024  # bytes of a source for each process, which take longer to read than a process to start
 
 
 def build_index(
@@ -161,9 +161,9 @@ def _scan_in_parallel(
 
 def _scan(file: BinaryIO, writer: IndexWriter, on_progress: Callable[[int], object] | None) -> None:
     """Write the offsets of the data sets, and the hashes of the UIDs at their start."""
-    for starts, uids in starts_and_uids(file):
-        writer.add(starts, [None if uid is None else uid_hash(uid) for uid in uids])
-        _report(starts, on_progress)
+    for found in starts_and_hashes(file):
+        writer.add(*found)
+        _report(found.starts, on_progress)
 
 
 def _report(starts: array[int], on_progress: Callable[[int], object] | None) -> None:

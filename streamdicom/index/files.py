@@ -23,7 +23,7 @@ from streamdicom.formats import HEAD_SIZE, JSON, detect
 from streamdicom.index.base import DatasetIndex
 from streamdicom.index.parts import Split
 from streamdicom.index.places import sidecar_of
-from streamdicom.index.scanning import PIECE, has_wrapper, origin_of, starts_and_uids, uid_hash, uid_of
+from streamdicom.index.scanning import PIECE, Found, has_wrapper, hash_of, origin_of, starts_and_hashes, uid_hash
 from streamdicom.index.sidecar import FileTable, Fingerprint, Sidecar
 from streamdicom.index.sorting import numbers_of, words
 from streamdicom.index.writing import IndexWriter
@@ -397,15 +397,11 @@ def _add_file(found: Input, start: int, writer: IndexWriter) -> tuple[bytes, int
     return _DICOM if found.kind == Kind.DICOM else _WHOLE, length
 
 
-def _scanned(file: BinaryIO, size: int) -> Iterator[tuple[array[int], list[int]]]:
+def _scanned(file: BinaryIO, size: int) -> Iterator[tuple[array[int], array[int]]]:
     """Yield the offsets and the hashes of the UIDs of the data sets of a JSON text."""
-    end: tuple[array[int], list[str | None]] = (array("Q", [size]), [])
-    for (offsets, uids), (following, _) in pairwise(chain(starts_and_uids(file), [end])):
-        ends = chain(offsets[1:], following[:1])
-        yield (
-            offsets,
-            [
-                uid_hash(uid_of(file, offset, stop) if uid is None else uid)
-                for offset, stop, uid in zip(offsets, ends, uids, strict=True)
-            ],
-        )
+    end = Found(array("Q", [size]), array("Q"), [])
+    for (starts, hashes, missing), following in pairwise(chain(starts_and_hashes(file), [end])):
+        ends = [*starts[1:], following.starts[0]]
+        for number in missing:
+            hashes[number] = hash_of(file, starts[number], ends[number])
+        yield starts, hashes

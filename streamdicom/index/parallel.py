@@ -10,11 +10,10 @@ from array import array
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
-from itertools import pairwise
 
 from streamdicom._typing import BinaryIO
 from streamdicom._workers import in_order
-from streamdicom.index.scanning import PIECE, hash_of
+from streamdicom.index.scanning import PIECE, hashes_of
 from streamdicom.index.sorting import numbers_of, words
 from streamdicom.io import open_place, read_range, size_of
 from streamdicom.jsontext import Ambiguous, CommentError, Joiner, PartScanner, Summary
@@ -125,4 +124,4 @@ def _tasks(blocks: Iterator[bytes], end: int) -> Iterator[bytes]:
 def _hashes(task: bytes, place: str) -> Iterator[bytes]:
     offsets = numbers_of(task)
     with open_place(place) as file:
-        yield words(hash_of(file, start, end) for start, end in pairwise(offsets))
+        yield words(hashes_of(file, offsets))

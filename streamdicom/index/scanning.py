@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from streamdicom import _native
 from streamdicom._digests import blake2b
 from streamdicom._late import late_pattern
+from streamdicom._records import NamedTuple
 from streamdicom._typing import BinaryIO
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import InputError, Location
@@ -20,7 +22,7 @@ from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 from streamdicom.patterns import DatasetConditions
 
-PIECE = 64 * 1024
+PIECE = 128 * 1024
 """Bytes that are scanned at once."""
 
 _WRAPPER = "wrapper"  # the code of a deviation
@@ -63,46 +65,70 @@ def starts(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[a
         yield found
 
 
-def starts_and_uids(file: BinaryIO) -> Iterator[tuple[array[int], list[str | None]]]:
-    """Yield the offsets and the UIDs of the data sets of a JSON text.
+class Found(NamedTuple):
+    """Data sets that were found in a part of a text.
 
-    A UID is None where ``uid_of`` must find it, and empty where a data set has none.
+    Attributes:
+        starts: Their offsets.
+        hashes: Of their SOP Instance UIDs, see ``uid_hash``.
+        missing: The numbers of those whose hash is not known; ``hash_of`` finds it.
+    """
+
+    starts: array[int]
+    hashes: array[int]
+    missing: list[int]
+
+
+def starts_and_hashes(file: BinaryIO) -> Iterator[Found]:
+    """Yield the data sets of a JSON text, in lists of bounded length.
 
     Raises:
         CommentError: The text has a comment.
     """
-    before: array[int] | None = None  # starts that are yielded with the next ones
-    uids: list[str | None] = []
-    tail, end = b"", 0
+    before: Found | None = None  # yielded with the next ones
+    last, end = b"", 0  # the piece of it, and the offset after that
     try:
-        for found, piece, offset in _scanned(file, 0, None):
+        for starts, piece, offset in _scanned(file, 0, None):
             if before is not None:
-                if uids[-1] is None and end == offset:  # the last data set goes on in this piece
-                    text = tail + piece[: found[0] - offset]
-                    [uids[-1]] = _evident_uids(text, before[-1], before[-1:], before[-1] + len(text))
-                yield before, uids
-            before, uids = found, _evident_uids(piece, offset, found)
-            tail, end = piece[found[-1] - offset :], offset + len(piece)
+                if end == offset and before.missing[-1:] == [len(before.starts) - 1]:
+                    # The last data set goes on in this piece.
+                    text = last[before.starts[-1] - end :] + piece[: starts[0] - offset]
+                    _complete(before, _found(text, before.starts[-1], before.starts[-1:], starts[0]))
+                yield before
+            end = offset + len(piece)
+            before, last = _found(piece, offset, starts), piece
     except CommentError:
         if before is not None:
-            yield before, uids
+            yield before
         raise
     if before is not None:
-        yield before, uids
+        yield before
 
 
-def _evident_uids(data: bytes, offset: int, starts: array[int], end: int | None = None) -> list[str | None]:
-    """Return the SOP Instance UID of each data set of a part.
+def _complete(found: Found, last: Found) -> None:
+    """Set the hash of the last data set, if it is known."""
+    if not last.missing:
+        found.hashes[-1:] = last.hashes
+        found.missing.pop()
 
-    It is empty if a data set has none, and None if this is not evident.
+
+def _found(data: bytes, offset: int, starts: array[int], end: int | None = None) -> Found:
+    """Return the data sets that start in a part of a text.
+
+    Args:
+        data: The part.
+        offset: Its offset.
+        starts: The offsets of data sets that start in it.
+        end: The offset after the last of them, if it ends in the part.
     """
-    uids = uids_at(data, offset, starts)
-    if None in uids:
-        ends = [*starts[1:], end]
-        for number, (start, stop) in enumerate(zip(starts, ends, strict=True)):
-            if uids[number] is None and stop is not None and _has_no_uid(data[start - offset : stop - offset]):
-                uids[number] = ""
-    return uids
+    found = hashes_at(data, offset, starts)
+    if found.missing:
+        bounds = [*(start - offset for start in starts), None if end is None else end - offset]
+        for number in list(found.missing):
+            stop = bounds[number + 1]
+            if stop is not None and _has_no_uid(data[bounds[number] : stop]):
+                found.missing.remove(number)
+    return found
 
 
 def _scanned(file: BinaryIO, offset: int, end: int | None) -> Iterator[tuple[array[int], bytes, int]]:
@@ -115,22 +141,29 @@ def _scanned(file: BinaryIO, offset: int, end: int | None) -> Iterator[tuple[arr
         offset += len(piece)
 
 
-def uids_at(data: bytes, offset: int, starts: array[int]) -> list[str | None]:
-    """Return the SOP Instance UID of each data set, if it is evident.
+def hashes_at(data: bytes, offset: int, starts: array[int]) -> Found:
+    """Return data sets with the hashes of those SOP Instance UIDs that are evident.
 
     Args:
         data: A part of the text.
         offset: The offset of the part.
         starts: The offsets of data sets that start in it.
 
-    >>> uids_at(b'[{"00080018":{"vr":"UI","Value":["1.2"]}},{}]', 0, array("Q", [1, 42]))
-    ['1.2', None]
+    >>> found = hashes_at(b'[{"00080018":{"vr":"UI","Value":["1.2"]}},{"', 0, array("Q", [1, 42]))
+    >>> found.hashes[0] == uid_hash("1.2"), found.missing
+    (True, [1])
     """
     if _native.functions is not None:
-        found: list[str | None] = _native.functions.json_uids(data, offset, starts.tobytes(), _LIMITS)
-        return found
-    matches = [_PLAIN_UID.match(data, start - offset, start - offset + _HEAD) for start in starts]
-    return [(match[1] or match[2]).decode() if match else None for match in matches]
+        words, missing = _native.functions.json_uid_hashes(data, offset, starts.tobytes(), _LIMITS)
+        return Found(starts, array("Q", words), missing)
+    uids = [_evident_uid(data, start - offset) for start in starts]
+    hashes = array("Q", map(uid_hash, uids))
+    return Found(starts, hashes, [number for number, uid in enumerate(uids) if uid is None])
+
+
+def _evident_uid(data: bytes, start: int) -> str | None:
+    match = _PLAIN_UID.match(data, start, start + _HEAD)
+    return (match[1] or match[2]).decode() if match else None
 
 
 def has_wrapper(head: bytes) -> bool:
@@ -248,6 +281,32 @@ def hash_of(file: BinaryIO, start: int, end: int) -> int:
     return uid_hash(uid_of(file, start, end))
 
 
+def hashes_of(file: BinaryIO, offsets: array[int]) -> array[int]:
+    """Return the hashes of the SOP Instance UIDs of data sets that follow one another.
+
+    Args:
+        file: The JSON text.
+        offsets: The offset of each data set, and that after the last one.
+
+    Raises:
+        InputError: An object around an array is no data set.
+    """
+    hashes = array("Q")
+    while len(hashes) < len(offsets) - 1:
+        first = len(hashes)
+        start = offsets[first]
+        last = max(bisect_right(offsets, start + PIECE, first) - 1, first + 1)
+        if last == first + 1:  # which may be long
+            hashes.append(hash_of(file, start, offsets[last]))
+            continue
+        data = b"".join(read_range(file, start, offsets[last], PIECE))
+        found = _found(data, start, offsets[first:last], offsets[last])
+        hashes += found.hashes
+        for number in found.missing:
+            hashes[first + number] = hash_of(file, offsets[first + number], offsets[first + number + 1])
+    return hashes
+
+
 def uid_of(file: BinaryIO, start: int, end: int) -> str | None:
     """Return the SOP Instance UID of a data set, or None.
 
@@ -260,7 +319,7 @@ def uid_of(file: BinaryIO, start: int, end: int) -> str | None:
         InputError: This is an object around an array of data sets.
     """
     head = b"".join(read_range(file, start, min(end, start + _HEAD)))
-    [uid] = uids_at(head, start, array("Q", [start]))
+    uid = _evident_uid(head, 0)
     if uid is not None:
         return uid
     found = _UID.search(head)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import sys
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 
 from streamdicom._typing import BinaryIO
 from streamdicom.io import read_range, temporary
@@ -58,11 +58,11 @@ class SortedPairs:
 
     def blocks(self) -> Iterator[tuple[list[int], list[int]]]:
         """Yield the first and the second numbers of some pairs at once."""
-        runs = [self._read(start, end) for start, end in zip([0, *self._ends], self._ends, strict=False)]
         self._run.sort()
-        pairs = heapq.merge(*runs, self._run) if runs else iter(self._run)
-        while block := list(islice(pairs, _BLOCK)):
-            yield [pair >> _BITS for pair in block], [pair & _MASK for pair in block]
+        runs = [self._read(start, end) for start, end in zip([0, *self._ends], self._ends, strict=False)]
+        runs.append(self._run[start : start + _BLOCK] for start in range(0, len(self._run), _BLOCK))
+        for pairs in _merged(runs):
+            yield [pair >> _BITS for pair in pairs], [pair & _MASK for pair in pairs]
 
     def close(self) -> None:
         """Remove the temporary file."""
@@ -77,12 +77,29 @@ class SortedPairs:
         self._ends.append(self._file.tell())
         self._run = []
 
-    def _read(self, start: int, end: int) -> Iterator[int]:
+    def _read(self, start: int, end: int) -> Iterator[list[int]]:
         while start < end:
             data = b"".join(read_range(self._file, start, min(end, start + 2 * _WORD * _READ)))
             start += len(data)
             numbers = numbers_of(data)
-            yield from [first << _BITS | second for first, second in zip(numbers[::2], numbers[1::2], strict=True)]
+            yield [first << _BITS | second for first, second in zip(numbers[::2], numbers[1::2], strict=True)]
+
+
+def _merged(runs: list[Iterator[list[int]]]) -> Iterator[list[int]]:
+    """Merge ascending runs, of which some numbers at a time are in memory."""
+    heads = [(head, run) for run in runs if (head := next(run, []))]
+    while heads:
+        last = min(head[-1] for head, _ in heads)  # no number up to it is still to be read
+        merged, rest = [], []
+        for head, run in heads:
+            end = bisect_right(head, last)
+            merged += head[:end]
+            left = head[end:] or next(run, [])
+            if left:
+                rest.append((left, run))
+        merged.sort()  # runs that ascend, in linear time
+        yield merged
+        heads = rest
 
 
 def words(numbers: Iterable[int]) -> bytes:

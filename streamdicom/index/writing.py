@@ -32,16 +32,22 @@ class IndexWriter:
         """Add the offsets of data sets."""
         self._starts.write(words(starts))
 
-    def add(self, starts: Sequence[int], hashes: Sequence[int | None]) -> None:
-        """Add the offsets and hashes of data sets; None for a missing hash."""
+    def add(self, starts: Iterable[int], hashes: Sequence[int], missing: Sequence[int] = ()) -> None:
+        """Add the offsets and hashes of data sets.
+
+        Args:
+            starts: The offsets.
+            hashes: The hashes of the SOP Instance UIDs.
+            missing: The numbers of those hashes that are not known, which ``add_missing`` adds.
+        """
         self.add_starts(starts)
-        ordinals: Sequence[int] = range(self._count, self._count + len(starts))
-        if None in hashes:
-            pairs = list(zip(ordinals, hashes, strict=True))
-            self._missing.write(words(ordinal for ordinal, value in pairs if value is None))
-            ordinals = [ordinal for ordinal, value in pairs if value is not None]
-        self._pairs.extend([value for value in hashes if value is not None], ordinals)
-        self._count += len(starts)
+        ordinals: Sequence[int] = range(self._count, self._count + len(hashes))
+        self._count += len(hashes)
+        if missing:
+            self._missing.write(words(ordinals[number] for number in missing))
+            known = sorted(set(range(len(hashes))).difference(missing))
+            ordinals, hashes = [ordinals[number] for number in known], [hashes[number] for number in known]
+        self._pairs.extend(hashes, ordinals)
 
     def add_missing(self, hash_of: Callable[[int, int], int], end: int) -> None:
         """Add the hash of each data set that was added without one.

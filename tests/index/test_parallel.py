@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from array import array
+from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,9 @@ from hypothesis import strategies as st
 from streamdicom import InputError
 from streamdicom.index import build_index, sidecar_of
 from streamdicom.index.parallel import parallel_starts
-from streamdicom.index.scanning import starts
+from streamdicom.index.scanning import hash_of, hashes_of, starts, uid_hash
 from tests.index.test_planning import FORMS, text_of
+from tests.support.engines import both_engines as both_engines
 
 _TEXT = st.sampled_from(["},{", "\\", '"', "\\" * 9, ",", "//", "/*", "a"])
 _VALUE = st.recursive(
@@ -58,6 +62,28 @@ def test_long_run_of_backslashes_is_not_cut_within_an_escape(tmp_path: Path, mon
     with path.open("rb") as file:
         assert found_by_ranges(path) == [start for some in starts(file) for start in some]
     assert len(found_by_ranges(path)) == 3
+
+
+@pytest.mark.parametrize("piece", [64, 300, 1 << 17])
+@pytest.mark.parametrize("form", ["array", "indented"])
+def test_hashes_of_consecutive_data_sets_are_those_of_each(
+    piece: int, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamdicom.index.scanning.PIECE", piece)
+    text = (
+        text_of(40, form)
+        .replace(b'"1.2.7"', b'"1.2.\\u0037"')
+        .replace(b"1.2.9", b"")
+        .replace(b"00080018", b"00080017", 3)
+    )
+    file = BytesIO(text)
+    offsets = array("Q", [start for some in starts(file) for start in some])
+    offsets.append(len(text))
+    expected = [hash_of(file, start, end) for start, end in pairwise(offsets)]
+    assert expected.count(0) >= 2
+    assert uid_hash("1.2.7") in expected
+    assert list(hashes_of(file, offsets)) == expected
+    assert list(hashes_of(file, offsets[:1])) == []
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ from streamdicom.index import (
     has_wrapper,
     hash_of,
     sidecar_of,
-    starts_and_uids,
+    starts_and_hashes,
     uid_hash,
 )
 from streamdicom.inputs import HEAD_SIZE, Input, Kind, find, reading, recognize
@@ -359,19 +359,17 @@ class Library:
         # After the array, the object around it may have other objects.
         left = maxsize if array_start is None else self._count(file)
         try:
-            for starts, uids in starts_and_uids(text):
+            for starts, hashes, missing in starts_and_hashes(text):
                 self._check_stop()
                 first = len(self._places)
                 found = [base + start for start in starts[:left]] if base else starts
                 self._add_places(number, found)
                 left -= len(found)
-                missing = array("Q")
-                for ordinal, (_, uid) in enumerate(zip(found, uids, strict=False), first):
-                    if uid is None:
-                        missing.append(ordinal)
-                    else:
-                        self._uids.add(uid_hash(uid), ordinal)
-                self._missing.extend(missing)
+                unknown = {first + number for number in missing if number < len(found)}
+                self._missing.extend(array("Q", sorted(unknown)))
+                for ordinal, value in zip(range(first, len(self._places)), hashes, strict=False):
+                    if ordinal not in unknown:
+                        self._uids.add(value, ordinal)
                 self.progress.done = before + base + starts[-1]
                 if left <= 0:
                     break

@@ -2,6 +2,8 @@
 //!
 //! `streamdicom/jsontext/boundaries.py` is the specification, for bytes that are not JSON too.
 
+use wide::{CmpEq, i8x16};
+
 /// The structure of a part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -71,9 +73,7 @@ pub fn summarize(data: &[u8], offset: u64, starts_in_string: bool) -> Option<Sum
 }
 
 const BLOCK: usize = 64;
-const WORD: usize = 8;
-const ONES: u64 = 0x0101_0101_0101_0101;
-const DIAGONAL: u64 = 0x8040_2010_0804_0201; // the bit of each byte of a word
+const LANES: usize = 16;
 
 #[derive(Default)]
 struct Walk {
@@ -91,13 +91,16 @@ impl Walk {
     #[inline]
     fn block(&mut self, data: &[u8], block: &[u8; BLOCK], start: usize) {
         let mut quotes = mask::<b'"'>(block);
-        let has_backslash = block.iter().fold(0, |found, byte| found | u8::from(*byte == b'\\')) != 0;
-        if has_backslash || (quotes & 1 != 0 && start > 0 && data[start - 1] == b'\\') {
+        if mask::<b'\\'>(block) != 0 || (quotes & 1 != 0 && start > 0 && data[start - 1] == b'\\') {
             quotes = unescaped(data, start, quotes);
         }
         let inside = parities(quotes) ^ if self.in_string { !0 } else { 0 };
         self.in_string = inside >> 63 != 0;
         let (opening, closing) = (mask::<b'{'>(block) & !inside, mask::<b'}'>(block) & !inside);
+        if opening | closing == 0 {
+            self.is_after_end &= quotes == 0;
+            return;
+        }
         // The sum carries from each end to the next brace or quotation mark.
         let marks = quotes | opening | closing;
         let (sum, is_after_end) = (!marks).overflowing_add(closing << 1 | u64::from(self.is_after_end));
@@ -130,17 +133,15 @@ fn change(opening: u64, closing: u64) -> i64 {
     i64::from(opening.count_ones()) - i64::from(closing.count_ones())
 }
 
-/// Return a bit for each place of a byte. The compiler makes vectors of the comparison.
+/// Return a bit for each place of a byte.
 #[inline]
 fn mask<const BYTE: u8>(block: &[u8; BLOCK]) -> u64 {
-    let mut equal = [0; BLOCK];
-    for (index, equal) in equal.iter_mut().enumerate() {
-        *equal = if block[index] == BYTE { u8::MAX } else { 0 };
-    }
+    let wanted = i8x16::splat(BYTE as i8);
     let mut bits = 0;
-    for (number, word) in equal.chunks_exact(WORD).enumerate() {
-        let word = u64::from_le_bytes(word.try_into().unwrap_or_default());
-        bits |= ((word & DIAGONAL).wrapping_mul(ONES) >> (BLOCK - WORD)) << (number * WORD);
+    for (number, lanes) in block.chunks_exact(LANES).enumerate() {
+        let lanes: [u8; LANES] = lanes.try_into().unwrap_or_default();
+        let equal = i8x16::new(lanes.map(|byte| byte as i8)).cmp_eq(wanted).move_mask();
+        bits |= u64::from(equal as u16) << (number * LANES);
     }
     bits
 }

@@ -170,7 +170,7 @@ pub fn attribute(data: &[u8], tag: u32, start: usize, limits: &Limits, scratch: 
 
 /// Return whether an attribute ends after a member, and the index after the comma or the brace.
 #[inline]
-fn after_member(data: &[u8], position: usize) -> Scan<(bool, usize)> {
+pub fn after_member(data: &[u8], position: usize) -> Scan<(bool, usize)> {
     let position = blank(data, position);
     match data.get(position).ok_or(Stop::Incomplete)? {
         b',' => Ok((false, position + 1)),

@@ -1,33 +1,32 @@
-//! The SOP Instance UID at the start of a data set.
+//! The SOP Instance UID of a data set, and its hash in an index.
 
-use crate::json::member::{KEY_LENGTH, after};
+use crate::json::member::{KEY_LENGTH, after, after_member};
 use crate::json::run::{Limits, Place};
 use crate::json::skip::Skip;
 use crate::json::text::{Scan, Stop, blank, rest_of_name};
 use crate::json::values::tag;
 
 const SOP_INSTANCE_UID: u32 = 0x0008_0018;
-const FILE_META_GROUP: u32 = 0x0002;
 const MAX_LENGTH: usize = 64;
 const OUTSIDE: usize = 2; // the array of data sets, and the data set
 
-/// Return the SOP Instance UID of the data set at an index, or None if the data do not tell it.
+/// Return the SOP Instance UID of the data set at an index, empty if it has none, or None if the data do not tell it.
 ///
-/// All before it is standard JSON with ascending tags, so the parser finds the same.
+/// All before it is standard JSON, so the parser finds the same.
 pub fn sop_instance_uid<'a>(data: &'a [u8], start: usize, limits: &Limits, scratch: &mut Vec<u8>) -> Option<&'a [u8]> {
     find(data, start, limits, scratch).ok()
 }
 
 fn find<'a>(data: &'a [u8], start: usize, limits: &Limits, scratch: &mut Vec<u8>) -> Scan<&'a [u8]> {
-    let mut position = after(data, start, b'{')?;
-    let mut last = 0;
+    let mut position = blank(data, after(data, start, b'{')?);
+    if data.get(position) == Some(&b'}') {
+        return Ok(&[]);
+    }
     let mut open = Vec::new();
     loop {
-        position = blank(data, position);
         let key = data.get(position..position + KEY_LENGTH).ok_or(Stop::Incomplete)?;
         let Some((found, true)) = <&[u8; 8]>::try_from(&key[1..9]).ok().and_then(tag) else { return Err(Stop::Odd) };
-        let is_plain = found > last && found & 0xFFFF != 0 && found >> 16 != FILE_META_GROUP;
-        if key[0] != b'"' || key[9] != b'"' || !is_plain || found > SOP_INSTANCE_UID {
+        if key[0] != b'"' || key[9] != b'"' {
             return Err(Stop::Odd);
         }
         position = after(data, position + KEY_LENGTH, b':')?;
@@ -38,9 +37,87 @@ fn find<'a>(data: &'a [u8], start: usize, limits: &Limits, scratch: &mut Vec<u8>
         let max_open = limits.depth.saturating_sub(OUTSIDE);
         let mut skip = Skip { data, position, place: Place::SkipValue, open: &mut open, max_open, limits, scratch };
         skip.run()?;
-        position = after(data, skip.position, b',')?;
-        last = found;
+        let (is_last, end) = after_member(data, skip.position)?;
+        if is_last {
+            return Ok(&[]);
+        }
+        position = blank(data, end);
     }
+}
+
+/// Return the hash of a UID of at most 64 bytes: BLAKE2b (RFC 7693) with 8 bytes, and 0 for none.
+///
+/// `uid_hash` in `streamdicom/index/scanning.py` is the specification.
+pub fn uid_hash(uid: &[u8]) -> u64 {
+    if uid.is_empty() { 0 } else { blake2b_64(uid).max(1) }
+}
+
+const IV: [u64; 8] = [
+    0x6a09_e667_f3bc_c908,
+    0xbb67_ae85_84ca_a73b,
+    0x3c6e_f372_fe94_f82b,
+    0xa54f_f53a_5f1d_36f1,
+    0x510e_527f_ade6_82d1,
+    0x9b05_688c_2b3e_6c1f,
+    0x1f83_d9ab_fb41_bd6b,
+    0x5be0_cd19_137e_2179,
+];
+const ROUNDS: usize = 12;
+const SIGMA: [[usize; 16]; 10] = [
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+    [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
+    [11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4],
+    [7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8],
+    [9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13],
+    [2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9],
+    [12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11],
+    [13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10],
+    [6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5],
+    [10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0],
+];
+const LANES: [[usize; 4]; 8] = [
+    [0, 4, 8, 12],
+    [1, 5, 9, 13],
+    [2, 6, 10, 14],
+    [3, 7, 11, 15],
+    [0, 5, 10, 15],
+    [1, 6, 11, 12],
+    [2, 7, 8, 13],
+    [3, 4, 9, 14],
+];
+
+/// Return the digest of a text that fits into one block, as a little-endian number.
+fn blake2b_64(text: &[u8]) -> u64 {
+    let mut message = [0; 16];
+    for (word, bytes) in message.iter_mut().zip(text.chunks(size_of::<u64>())) {
+        *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    }
+    let first = IV[0] ^ 0x0101_0000 ^ size_of::<u64>() as u64; // no key, and the length of the digest
+    let mut state = [0; 16];
+    state[..8].copy_from_slice(&IV);
+    state[8..].copy_from_slice(&IV);
+    state[0] = first;
+    state[12] ^= text.len() as u64;
+    state[14] = !state[14]; // the last block
+    for round in 0..ROUNDS {
+        let order = &SIGMA[round % SIGMA.len()];
+        for (lanes, words) in LANES.iter().zip(order.chunks_exact(2)) {
+            mix(&mut state, *lanes, message[words[0]], message[words[1]]);
+        }
+    }
+    first ^ state[0] ^ state[8]
+}
+
+#[inline]
+fn mix(state: &mut [u64; 16], [a, b, c, d]: [usize; 4], x: u64, y: u64) {
+    state[a] = state[a].wrapping_add(state[b]).wrapping_add(x);
+    state[d] = (state[d] ^ state[a]).rotate_right(32);
+    state[c] = state[c].wrapping_add(state[d]);
+    state[b] = (state[b] ^ state[c]).rotate_right(24);
+    state[a] = state[a].wrapping_add(state[b]).wrapping_add(y);
+    state[d] = (state[d] ^ state[a]).rotate_right(16);
+    state[c] = state[c].wrapping_add(state[d]);
+    state[b] = (state[b] ^ state[c]).rotate_right(63);
 }
 
 /// Return the one value of an attribute of VR UI.
