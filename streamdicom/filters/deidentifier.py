@@ -290,8 +290,9 @@ class Deidentifier:
             self._learn(tag, value)
         if vr == "PN" and action == "K" and not self._profile.is_in_table(tag):
             action = "Z"
-        if tag == _DOCUMENT_LENGTH and kind == ELEMENT:  # of the dummy
-            return ((ELEMENT, tag, vr, (len(dummy_value("OB")),)),)
+        if tag == _DOCUMENT_LENGTH and kind in (ELEMENT, START_ELEMENT):
+            self._leave_out(kind)
+            return ((ELEMENT, tag, "UL", (len(dummy_value("OB")),)),)  # of the dummy
         if vr in _NUMBERS and kind == ELEMENT and not all(map(_is_number, value)):  # other text, which may say anything
             return self._apply(self._basic_action(tag), event)
         if action == "K" and not self._profile.is_in_table(tag) and _is_seen(event):

@@ -572,7 +572,7 @@ def test_long_elements_in_parts_take_their_action(chunk: int, vr_is_last: bool) 
         "00081030": ordered("LO", Value=["secret" * 20]),
         "00102297": ordered("PN", Value=[{"Alphabetic": "secret"}] * 20),
         "00420011": ordered("OB", InlineBinary=binary),
-        "00420015": ordered("UL", Value=[200]),
+        "00420015": ordered("UL", Value=[200] * 20),
         "300A00C3": ordered("ST", Value=["chest secret" * 20]),
         "7FE00010": ordered("OW", InlineBinary=binary),
     }

@@ -72,7 +72,7 @@ def test_no_name_private_element_or_uid_passes(dataset: Dataset, options: set[st
 @slow
 def test_deidentified_data_set_stays_valid_when_done_again(dataset: Dataset, options: set[str]) -> None:
     once = _events([streamdicom.dumps(dataset).encode()], options)
-    assume(not any(vr in ("DA", "DT") and str(values).startswith("('00") for _, _, vr, values in once))  # years 1 to 99
+    assume(not any(vr in ("DA", "DT") and "'00" in str(values) for _, _, vr, values in once))  # years 1 to 99
     again = list(deidentify(once, Deidentification(_KEY, sorted(options))))
     assert [(kind, tag) for kind, tag, _, _ in again if tag >> 16 > 0x0028] == [
         (kind, tag) for kind, tag, _, _ in once if tag >> 16 > 0x0028
