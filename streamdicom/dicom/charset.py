@@ -337,6 +337,7 @@ class TextEncoder:
         self._delimiters = delimiters(vr)
         self._g0 = sets.g0
         self._g1 = sets.g1
+        self._is_after_gb_2312 = False  # and after the delimiters that ended it
 
     def encode(self, text: str, *, final: bool) -> bytes | None:
         """Return the bytes of the next piece, or None if the sets do not carry it.
@@ -350,22 +351,26 @@ class TextEncoder:
             return None
         if not sets.has_extensions:
             return sets.encode_in_one(text)
-        if text.isascii() and self._g0 is sets.g0 and self._g1 is sets.g1:
+        if text.isascii() and self._g0 is sets.g0 and self._g1 is sets.g1 and not self._is_after_gb_2312:
             return text.encode("ascii")
         if not sets.is_defined and not text.isascii():
             return None
         data = bytearray()
         for character in text:
             if character in self._delimiters:
+                self._is_after_gb_2312 = self._is_after_gb_2312 or (self._g1 is GB_2312 and sets.g1 is None)
                 self._restore(data)
                 data += character.encode("ascii")
             elif character.isascii():
-                if self._g1 is GB_2312:
+                if self._g1 is GB_2312 or self._is_after_gb_2312:
                     # DCMTK takes a single byte before an escape sequence for half a character here.
                     self._g0, self._g1 = GB_2312, None
+                    self._is_after_gb_2312 = False
                 self._invoke(sets.g0, data)
                 data += character.encode("ascii")
-            elif not self._append(character, data):
+            elif self._append(character, data):
+                self._is_after_gb_2312 = False
+            else:
                 return None
         if final:
             self._restore(data)

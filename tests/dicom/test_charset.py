@@ -177,7 +177,14 @@ EXAMPLES: list[tuple[str, list[str], str, str, bytes]] = [
 def test_examples_of_the_standard_in_both_directions(terms: list[str], vr: str, text: str, data: bytes) -> None:
     sets = character_sets(terms)
     assert sets.decode(data, vr) == (text, frozenset())
+    if terms == ["", "ISO 2022 IR 58"]:  # for DCMTK, which would not read a line with one or three digits
+        data = data.replace(b"\r\n2", b"\r\n\x1b(B2").replace(b"\r\n3", b"\r\n\x1b(B3")
     assert sets.encode(text, vr) == data
+    check_in_pieces(sets, vr, data)
+    for cut in range(len(text) + 1):
+        encoder = TextEncoder(sets, vr)
+        first, last = encoder.encode(text[:cut], final=False), encoder.encode(text[cut:], final=True)
+        assert (first or b"") + (last or b"") == data
 
 
 def test_escape_sequence_at_the_head_of_a_line_is_for_the_line() -> None:

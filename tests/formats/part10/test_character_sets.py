@@ -12,16 +12,20 @@ import random
 import shutil
 import subprocess
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
+import pydicom
 import pytest
 
 import streamdicom
 from streamdicom import DeviationLog, DeviationWarning, Event, ReadOptions
 from streamdicom.dicom import character_sets
 from streamdicom.dicom.charset_terms import TERMS, CodeElement
-from tests.dicom.test_charset import EXAMPLES, characters, sets_of
+from tests.dicom.test_charset import EXAMPLES, SETS, VRS, characters, sets_of
 from tests.formats.part10.files import EXPLICIT, element, parse_in_all_ways, start
+from tests.support.events import dataset
+from tests.support.roads import elements, write
 
 CHARSET, STUDY, NAME, TEXT = 0x00080005, 0x00081030, 0x00100010, 0x0040A160
 TO = EXPLICIT
@@ -211,3 +215,98 @@ def test_warning_of_an_undeclared_escape_sequence_names_the_other_character_set(
     with pytest.warns(DeviationWarning, match=r"escape-sequence: .*ISO_IR 192 .*00100020 PatientID"):
         [dataset] = streamdicom.iter_datasets(data)
     assert (dataset.SpecificCharacterSet, dataset.PatientID) == ("ISO_IR 192", "ab\u03b1")
+
+
+# --- the table of PS3.3 C.12.1.1.2, with each delimiter of PS3.5 6.1.2.5.3 in each VR -----------------------------
+
+_CODECS = {"100": "iso8859_1", "101": "iso8859_2", "109": "iso8859_3", "110": "iso8859_4", "144": "iso8859_5"}
+_CODECS |= {"127": "iso8859_6", "126": "iso8859_7", "138": "iso8859_8", "148": "iso8859_9", "203": "iso8859_15"}
+_CODECS |= {"166": "tis_620", "149": "euc_kr", "58": "gb2312"}
+_SEQUENCES = {
+    number: bytes(16 * int(code[:2]) + int(code[3:]) for code in escape.split())
+    for number, (_, escape) in SETS.items()
+    if escape
+}
+_PAIRS_IN_G0 = {"87", "159"}
+_FIRST = ["", *(number for number in SETS if TERMS[f"ISO 2022 IR {number}"].is_first and number != "6")]
+
+
+def _delimiters(vr: str) -> str:
+    return "\r\n\f\t" + {"PN": "\\^=", "LT": "", "ST": "", "UT": ""}.get(vr, "\\")
+
+
+def _character(code: bytes, number: str) -> str:
+    """Return a character of a set, by Python's codecs and not by our tables."""
+    if number == "13":
+        return chr(0xFF61 + code[0] - 0xA1)
+    if number in _PAIRS_IN_G0:
+        return (b"\x1b" + _SEQUENCES[number] + code + b"\x1b(B").decode("iso2022_jp_2")
+    return code.decode(_CODECS[number])
+
+
+def _followed(data: bytes, first: str, vr: str) -> str:
+    """Return a text by the rules of PS3.5 6.1.2.5.3, which must have been kept."""
+    g0, g1, text, pos = "", first, "", 0
+    while pos < len(data):
+        byte, rest = data[pos], data[pos + 1 :]
+        if byte == 0x1B and rest[:2] in (b"(B", b"(J"):
+            g0, size = "", 3
+        elif byte == 0x1B:
+            [(number, size)] = [(key, 1 + len(one)) for key, one in _SEQUENCES.items() if rest.startswith(one)]
+            g0, g1 = (number, g1) if number in _PAIRS_IN_G0 else (g0, number)
+        elif byte < 0x80 and not g0:
+            size = 1
+            text += chr(byte)
+            if chr(byte) in _delimiters(vr):
+                assert g1 == first or not first, "the first set must be in force again before a delimiter"
+                g1 = first
+        else:
+            number = g0 if byte < 0x80 else g1
+            size = 2 if number in (*_PAIRS_IN_G0, "149", "58") else 1
+            text += _character(data[pos : pos + size], number)
+        pos += size
+    assert not g0
+    assert g1 == first or not first
+    return text
+
+
+def _samples(number: str) -> str:
+    found = "".join(characters(one) for one in sets_of(f"ISO 2022 IR {number}"))
+    return found[0] + found[len(found) // 2] + found[-1]
+
+
+def _value(vr: str, text: str) -> tuple[object, ...]:
+    values = [text] if vr in ("LT", "ST", "UT") else text.split("\\")
+    return tuple((*value.split("="), "", "")[:3] for value in values) if vr == "PN" else tuple(values)
+
+
+def _table(first: str, number: str) -> dict[int, tuple[str, str]]:
+    """Return the VR and a text with each delimiter, by the tag of an element."""
+    one, two, three = list(_samples(number))
+    of_first = _samples(first)[0] if first else "x"
+    return {
+        0x00091001 + index: (vr, f"a{one}{two}{delimiter}{of_first}{three}{delimiter}{one}b")
+        for index, (vr, delimiter) in enumerate(product(VRS, "\\^=\r\n\f\t"))
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Unknown encoding")  # pydicom lacks ISO 2022 IR 203
+@pytest.mark.parametrize("first", _FIRST)
+def test_every_term_is_reset_at_every_delimiter_in_every_vr(first: str, tmp_path: Path) -> None:
+    for number in sorted({*SETS} - {"6", first}):
+        table = _table(first, number)
+        terms = [f"ISO 2022 IR {first}" if first else "", f"ISO 2022 IR {number}"]
+        content = [element(tag, vr, *_value(vr, text)) for tag, (vr, text) in table.items()]
+        events = dataset([element(CHARSET, "CS", *terms), *content])
+        data = write(events, "dicom")
+        assert elements(_events(data)) == elements(events)
+        fields = pydicom.dcmread(io.BytesIO(data))
+        for tag, (vr, text) in table.items():
+            assert _followed(fields.get_item(tag).value, first, vr).removesuffix(" ") == text
+        if shutil.which("dcm2json") and not {first, number} & {"203", *_PAIRS_IN_G0}:
+            found, expected = dcmtk(data, tmp_path), _values(events)
+            for tag, (vr, text) in table.items():
+                # DCMTK reads a backslash in ISO-IR 14 as a yen sign.
+                if "\\" not in text or "13" not in (first, number) or vr not in ("LT", "ST", "UT"):
+                    assert found[f"{tag:08X}"] == expected[f"{tag:08X}"]
