@@ -19,7 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.memory import printed_by, resident
-from streamdicom.archive import Progress, export_archive
+from streamdicom.archive import export_archive
+from streamdicom.progress import Progress
 
 MAX_BUSY = 0.1  # cores used by other programs; beyond, two jobs are not judged
 

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     )
     from streamdicom.limits import Limits
     from streamdicom.options import ReadOptions, WriteOptions
+    from streamdicom.progress import Progress, ProgressBar
 
 __all__ = [
     "DEVIATIONS",
@@ -105,6 +106,8 @@ __all__ = [
     "Limits",
     "Location",
     "OutputError",
+    "Progress",
+    "ProgressBar",
     "ReadOptions",
     "Severity",
     "Split",
@@ -185,6 +188,7 @@ _NAMES = {
     ),
     "limits": ("Limits",),
     "options": ("ReadOptions", "WriteOptions"),
+    "progress": ("Progress", "ProgressBar"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 _PACKAGES = frozenset(

@@ -9,18 +9,15 @@ if TYPE_CHECKING:
     from streamdicom.archive.importing import import_archive
     from streamdicom.archive.manifest import versions
     from streamdicom.archive.reading import iter_datasets, iter_events, iter_heads, iter_named_events
-    from streamdicom.archive.report import Progress, ProgressCallback, Report, Skipped, Ticker
+    from streamdicom.archive.report import Report, Skipped
     from streamdicom.archive.spools import SpoolFolder
     from streamdicom.archive.verifying import Verification, verify_export
 
 __all__ = [
     "Heads",
-    "Progress",
-    "ProgressCallback",
     "Report",
     "Skipped",
     "SpoolFolder",
-    "Ticker",
     "Verification",
     "export_archive",
     "import_archive",
@@ -34,12 +31,9 @@ __all__ = [
 
 _LATE = {
     "Heads": "heads",
-    "Progress": "report",
-    "ProgressCallback": "report",
     "Report": "report",
     "Skipped": "report",
     "SpoolFolder": "spools",
-    "Ticker": "report",
     "Verification": "verifying",
     "export_archive": "exporting",
     "import_archive": "importing",

@@ -35,7 +35,7 @@ from streamdicom._records import record, replace
 from streamdicom._typing import TYPE_CHECKING, Any, cast
 from streamdicom._workers import in_order
 from streamdicom.archive.manifest import ManifestWriter, Since, digest_of
-from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
+from streamdicom.archive.report import Report, Skipped
 from streamdicom.archive.sink import Sink, open_sink
 from streamdicom.archive.tasks import SEPARATOR, InputFacts, Rendering, Result, Task, render
 from streamdicom.errors import InputError, ResumeError
@@ -53,6 +53,7 @@ from streamdicom.inputs import (
 )
 from streamdicom.io import Target, absolute, is_special, is_url, new_compressor
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
+from streamdicom.progress import ProgressCallback, Ticker
 
 if TYPE_CHECKING:
     from streamdicom.archive.indexing import OutputIndex
@@ -339,7 +340,7 @@ class _Export:
                 self._add(sink, task, result)
         sink.finish(self._text(b"\n]\n" if self._is_array else b""))
         self._report.passed_over.sort()  # found in another order with several processes
-        self._ticker.tick()
+        self._ticker.finish()
         return self._report
 
     def _is_readable(self, item: Input) -> bool:

@@ -50,7 +50,7 @@ from streamdicom.archive.journal import Entry
 from streamdicom.archive.layout import DEFAULT_LAYOUT, Layout
 from streamdicom.archive.manifest import ManifestWriter, digest_of
 from streamdicom.archive.members import decompressed
-from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
+from streamdicom.archive.report import Report, Skipped
 from streamdicom.archive.spools import SpoolFolder
 from streamdicom.archive.work_folder import WorkFolder
 from streamdicom.deviations import DeviationWarning
@@ -74,6 +74,7 @@ from streamdicom.io import (
 )
 from streamdicom.jsontext import Origin
 from streamdicom.options import OnError, ReadOptions, WriteOptions, options_or_default
+from streamdicom.progress import ProgressCallback, Ticker
 
 _PART_SIZE = 512 * 1024  # bytes of the stream for a task of a worker
 _PART_COUNT = 64  # data sets
@@ -319,7 +320,7 @@ class _Import:
         if manifest is not None:
             self._write_manifest(manifest, request)
         self._work.finish()
-        self._ticker.tick()
+        self._ticker.finish()
         return self._report
 
     def _write_manifest(self, place: Place, request: Entry) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from streamdicom.archive import Progress, Report, versions
+from streamdicom.archive import Report, versions
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, SKIPPED
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.terminal import console
 from streamdicom.io import Output
+from streamdicom.progress import Progress
 
 
 def progress_callback(line: ProgressLine, verb: str, unit: str) -> Callable[[Progress], None]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from streamdicom.cli.arguments import Arguments
-from streamdicom.cli.inputs import size_of
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.skipping import SkippedInputs
 from streamdicom.cli.terminal import console, counted
 from streamdicom.index import build_index, sidecar_of
+from streamdicom.progress import Progress
 
 
 def run(arguments: Arguments) -> int:
@@ -20,16 +20,11 @@ def run(arguments: Arguments) -> int:
 
 
 def _build(source: str, jobs: int, skipped: SkippedInputs) -> None:
-    with ProgressLine(f"Indexing {source}", size_of(source)) as progress:
-        done = 0
+    with ProgressLine(f"Indexing {source}") as line:
 
-        def advance(offset: int) -> None:
-            nonlocal done
-            progress.advance(offset - done)
-            done = offset
+        def show(progress: Progress) -> None:
+            line.update(f"Indexing {source}", progress.size, progress.size_known)
 
-        with build_index(
-            source, jobs=jobs, on_progress=advance, on_fault=skipped.add if skipped.skips else None
-        ) as index:
+        with build_index(source, jobs=jobs, progress=show, on_fault=skipped.add if skipped.skips else None) as index:
             count = len(index)
     console.note(f"{sidecar_of(source)}: {counted(count, 'data set')}")

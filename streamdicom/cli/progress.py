@@ -9,13 +9,13 @@ from types import TracebackType
 
 from streamdicom._typing import TYPE_CHECKING, Self
 from streamdicom.cli.terminal import console, plain
+from streamdicom.progress import duration_text, size_text
 
 if TYPE_CHECKING:
     from threading import Event, Thread
 
 _PATIENCE = 1.0  # seconds before the line is shown
 _INTERVAL = 0.2  # seconds between redraws
-_UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
 class ProgressLine:
@@ -74,34 +74,15 @@ class ProgressLine:
     def _line(self, elapsed: float) -> str:
         from shutil import get_terminal_size  # which takes long to import
 
-        parts = [plain(self._text), _size(self._done), f"{_size(int(self._done / elapsed))}/s", _duration(elapsed)]
+        rate = size_text(int(self._done / elapsed))
+        parts = [plain(self._text), size_text(self._done), f"{rate}/s", duration_text(elapsed)]
         if self._total is not None:
-            parts[1] += f" of {_size(self._total)}"
+            parts[1] += f" of {size_text(self._total)}"
             if self._done:
-                parts.append(f"{_duration(elapsed * max(0, self._total - self._done) / self._done)} left")
+                parts.append(f"{duration_text(elapsed * max(0, self._total - self._done) / self._done)} left")
         return "  ".join(parts)[: get_terminal_size().columns - 1]
 
 
 def _is_shown(prints: bool) -> bool:
     is_terminal = sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
     return is_terminal and console.verbosity >= 0 and not (prints and sys.stdout.isatty())
-
-
-def _size(size: int) -> str:
-    """Format a number of bytes.
-
-    >>> _size(999), _size(1_234_567)
-    ('999 bytes', '1.2 MB')
-    """
-    return next((f"{size / unit:.1f} {name}" for unit, name in _UNITS if size >= unit), f"{size} bytes")
-
-
-def _duration(seconds: float) -> str:
-    """Format a duration.
-
-    >>> _duration(3725)
-    '1:02:05'
-    """
-    minutes, second = divmod(round(seconds), 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour}:{minute:02}:{second:02}"

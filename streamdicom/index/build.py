@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from array import array
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -21,6 +20,7 @@ from streamdicom.index.writing import IndexWriter
 from streamdicom.io import Place, UnpackedFile, absolute, is_folder, open_place, read_range
 from streamdicom.jsontext import CommentError
 from streamdicom.options import ReadOptions
+from streamdicom.progress import ProgressCallback, Ticker
 
 _MAX_MEMBER = 1024 * 1024  # bytes of a content in one member
 _MIN_SIZE = 128 * 1024 * 1024  # bytes of a source for each process, which take longer to read than a process to start
@@ -30,7 +30,7 @@ def build_index(
     source: Place,
     *,
     jobs: int = 1,
-    on_progress: Callable[[int], object] | None = None,
+    progress: ProgressCallback | None = None,
     on_fault: Callable[[InputError], object] | None = None,
 ) -> StreamIndex | FilesIndex:
     """Build the index of a stream or of a folder, and write it beside the source.
@@ -47,7 +47,7 @@ def build_index(
         source: A path, or a URL for fsspec.
         jobs: The number of processes for a stream. A program that uses several must protect its main module with
             ``if __name__ == "__main__"``. A short source is scanned by one.
-        on_progress: Called with the bytes that have been scanned.
+        progress: Called with a ``Progress`` a few times a second, such as a ``ProgressBar``.
         on_fault: Takes the error of each file of a folder that cannot be read, and that is left out. By default the
             error is raised.
 
@@ -72,12 +72,15 @@ def build_index(
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
     place = absolute(source)
+    ticker = Ticker(progress)
     if _is_of_files(place):
         with closing(IndexWriter()) as writer:
-            build_files(place, writer, on_progress, on_fault)
+            build_files(place, writer, ticker, on_fault)
+        ticker.finish()
         return FilesIndex(place)
     with open_place(place) as file, closing(IndexWriter()) as writer:
         before = fingerprint(file)
+        ticker.size_known = before.size
         kind = _kind(file)
         unpacked = UnpackedFile(file, kind) if kind in PACKINGS and kind else None
         text = file if unpacked is None else cast(BinaryIO, unpacked)
@@ -85,9 +88,9 @@ def build_index(
         try:
             if _kind(text) != JSON.name:
                 raise InputError(f"expected DICOM JSON, found {_kind(text)}")
-            is_split = jobs > 1 and _scan_in_parallel(place, text, writer, jobs, on_progress)
+            is_split = jobs > 1 and _scan_in_parallel(place, text, writer, jobs, ticker)
             if not is_split:
-                _scan(text, writer, on_progress)
+                _scan(text, file, writer, ticker)
             packing = None if unpacked is None else _packing(unpacked)
             end = packing.size if packing else before.size
             if is_split:
@@ -102,6 +105,8 @@ def build_index(
             error.filename = place
             raise error from cause
         writer.write(sidecar_of(place), before, packing)
+        ticker.reach(len(writer), before.size)
+    ticker.finish()
     return StreamIndex(place)
 
 
@@ -141,9 +146,7 @@ def _packing(file: UnpackedFile) -> Packing:
     return Packing(file.kind, size, file.places)
 
 
-def _scan_in_parallel(
-    place: str, file: BinaryIO, writer: IndexWriter, jobs: int, on_progress: Callable[[int], object] | None
-) -> bool:
+def _scan_in_parallel(place: str, file: BinaryIO, writer: IndexWriter, jobs: int, ticker: Ticker) -> bool:
     """Write the offsets of the data sets.
 
     Returns:
@@ -152,20 +155,22 @@ def _scan_in_parallel(
     try:
         for starts in parallel_starts(place, file, jobs):
             writer.add_starts(starts)
-            _report(starts, on_progress)
+            ticker.reach(len(writer), starts[-1])
     except ValueError:  # a range that is not JSON does not tell where its strings are
         writer.clear_starts()
         return False
     return True
 
 
-def _scan(file: BinaryIO, writer: IndexWriter, on_progress: Callable[[int], object] | None) -> None:
-    """Write the offsets of the data sets, and the hashes of the UIDs at their start."""
-    for found in starts_and_hashes(file):
+def _scan(text: BinaryIO, file: BinaryIO, writer: IndexWriter, ticker: Ticker) -> None:
+    """Write the offsets of data sets, and the hashes of the UIDs at their start.
+
+    Args:
+        text: The text.
+        file: The file, which has it compressed or is the same.
+        writer: Takes them.
+        ticker: Counts the bytes of the file.
+    """
+    for found in starts_and_hashes(text):
         writer.add(*found)
-        _report(found.starts, on_progress)
-
-
-def _report(starts: array[int], on_progress: Callable[[int], object] | None) -> None:
-    if on_progress is not None:
-        on_progress(starts[-1])
+        ticker.reach(len(writer), file.tell())

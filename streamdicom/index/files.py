@@ -31,6 +31,7 @@ from streamdicom.inputs import Input, Kind, find, walk
 from streamdicom.io import Place, absolute, is_url, open_place, read_range, temporary
 from streamdicom.jsontext import CommentError
 from streamdicom.options import ReadOptions
+from streamdicom.progress import Ticker
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -300,11 +301,12 @@ def listing(place: str) -> Fingerprint:
 def build_files(
     place: str,
     writer: IndexWriter,
-    on_progress: Callable[[int], object] | None,
+    ticker: Ticker,
     on_fault: Callable[[InputError], object] | None = None,
 ) -> None:
     """Build the index of files, and write it beside the source."""
     before = listing(place)
+    ticker.size_known = before.size
     with temporary() as places, temporary() as records:
         count = size = 0
 
@@ -314,8 +316,7 @@ def build_files(
             places.write(words([file.start, size]))
             records.write(record)
             count, size = count + 1, size + len(record)
-            if on_progress is not None:
-                on_progress(file.start + file.size)
+            ticker.advance(1, file.size)
 
         add_files(place, writer, add, on_fault)
         writer.write(sidecar_of(place), before, None, FileTable(places, records, count, size))

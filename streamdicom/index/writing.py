@@ -17,8 +17,8 @@ class IndexWriter:
 
     >>> writer = IndexWriter()
     >>> writer.add_starts([1, 5])
-    >>> [len(block) for block in writer.starts()]
-    [16]
+    >>> len(writer), [len(block) for block in writer.starts()]
+    (2, [16])
     >>> writer.close()
     """
 
@@ -27,10 +27,14 @@ class IndexWriter:
         self._pairs = SortedPairs()
         self._missing = temporary()  # the ordinals of data sets without a hash
         self._count = 0
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
 
     def add_starts(self, starts: Iterable[int]) -> None:
         """Add the offsets of data sets."""
-        self._starts.write(words(starts))
+        self._length += self._starts.write(words(starts)) // _WORD
 
     def add(self, starts: Iterable[int], hashes: Sequence[int], missing: Sequence[int] = ()) -> None:
         """Add the offsets and hashes of data sets.
@@ -70,6 +74,7 @@ class IndexWriter:
         """Forget the offsets."""
         self._starts.seek(0)
         self._starts.truncate()
+        self._length = 0
 
     def add_hashes(self, hashes: Iterable[int]) -> None:
         """Add the hashes of SOP Instance UIDs, in the order of the data sets."""

@@ -20,8 +20,9 @@ from pydicom import Dataset
 
 import streamdicom
 from streamdicom import InputError, WriteOptions
-from streamdicom.archive import Progress, Report, export_archive, sink
+from streamdicom.archive import Report, export_archive, sink
 from streamdicom.errors import ResumeError
+from streamdicom.progress import Progress
 from tests.archive.corpus import (
     dataset,
     encapsulated,

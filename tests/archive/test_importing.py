@@ -23,10 +23,11 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 import streamdicom
 from streamdicom import DicomJsonError, JsonSyntaxError, OutputError, TruncatedError
-from streamdicom.archive import Progress, Report, export_archive, import_archive
+from streamdicom.archive import Report, export_archive, import_archive
 from streamdicom.cli.demo import differences
 from streamdicom.errors import ResumeError
 from streamdicom.inputs import Kind, find
+from streamdicom.progress import Progress
 from tests.archive.corpus import dataset, encapsulated, file_bytes, moments, run_killed
 
 _BAD = {"00080018": {"vr": "UI", "Value": ["1.2.3.66"]}, "00420011": {"vr": "OB", "BulkDataURI": "nowhere"}}

@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from streamdicom.archive import Progress, Report, Skipped
-from streamdicom.archive.report import Ticker
+from streamdicom.archive import Report, Skipped
 
 
 def test_report_is_complete_if_nothing_is_skipped() -> None:
@@ -43,26 +42,3 @@ def test_warning_is_issued_once_and_counted() -> None:
         report.warn("a", "odd")
     report.warn("b", "odd")  # a second warning would be an error in these tests
     assert report.warnings == {"odd": 2}
-
-
-def test_time_left_follows_from_the_rate() -> None:
-    progress = Progress(1, 4, 300, 900, elapsed=2.0, size_before=100)
-    assert progress.rate == 100
-    assert progress.time_left == 6
-    assert Progress(1, None, 300, None, 2.0).time_left is None
-    assert Progress(0, 4, 0, 900, 0.0).time_left is None
-    assert Progress(5, 4, 1000, 900, 1.0).time_left == 0
-
-
-def test_progress_is_reported_at_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
-    reported: list[Progress] = []
-    ticker = Ticker(reported.append)
-    for _ in range(1000):
-        ticker.advance(1, 10)
-    assert len(reported) < 10
-    ticker.advance_before(5, 50)
-    ticker.tick()
-    assert (reported[-1].files, reported[-1].size, reported[-1].size_before) == (1005, 10_050, 50)
-    monkeypatch.setattr("streamdicom.archive.report._INTERVAL", -1.0)
-    ticker.advance(1, 1)
-    assert reported[-1].files == 1006

@@ -17,13 +17,14 @@ from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self
 
 from streamdicom.api import expanded_events
-from streamdicom.archive import ProgressCallback, Skipped, Ticker
+from streamdicom.archive import Skipped
 from streamdicom.dicom import MAX_TAG
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.inputs import file_id, is_open_within, is_within, measure, walk_within
 from streamdicom.io import Expansion
 from streamdicom.options import ReadOptions, options_or_default
+from streamdicom.progress import ProgressCallback, Ticker
 from streamdicom.server.catalog.database import Database, make_private
 from streamdicom.server.catalog.records import (
     FileKind,
@@ -233,7 +234,7 @@ class Catalog:
         removed = self._forget_removed(faults)
         self._settle()
         self.is_refreshed = True
-        ticker.tick()
+        ticker.finish()
         return Refreshed(read, removed, known)
 
     def add(self, path: str | os.PathLike[str]) -> None:

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 import streamdicom
-from streamdicom.archive.report import Progress
 from streamdicom.errors import InputError
+from streamdicom.progress import Progress
 from streamdicom.server import Catalog, Refreshed, parse_query
 from streamdicom.server.catalog import records
 from streamdicom.server.catalog.catalog import FOLDER
