@@ -861,9 +861,12 @@ def test_deflated_instances_take_no_more_memory_than_uninflated_ones(archive: Pa
     """Eight requests at once read an instance of 200,000 events."""
     ds = corpus.dataset(0, SOPInstanceUID="1.2.3.1")
     numbers = random.Random(1)
+    rows = [
+        numbers.getrandbits(16) for _ in range(4000)
+    ]  # which deflate to a fiftieth, as equal ones follow each other
     ds.ReferencedImageSequence = [Dataset() for _ in range(65_000)]
-    for item in ds.ReferencedImageSequence:
-        item.Rows = numbers.getrandbits(16)
+    for index, item in enumerate(ds.ReferencedImageSequence):
+        item.Rows = rows[index // 17]
     ds.file_meta = FileMetaDataset()
     peaks = []
     for number, syntax in enumerate((ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)):
