@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -78,6 +79,9 @@ _FORMS: dict[str, Callable[[list[bytes]], bytes]] = {
     "garbage": lambda objects: _array(objects) + b"garbage",
     "bad value": lambda objects: _array([*objects[:_MIDDLE], json.dumps(_BAD).encode(), *objects[_MIDDLE:]]),
     "duplicate": lambda objects: _array([*objects, objects[3]]),
+    "compressed": lambda objects: gzip.compress(_array(objects)),
+    "compressed members": lambda objects: b"".join(gzip.compress(one + b"\n") for one in objects),
+    "compressed and cut": lambda objects: gzip.compress(_array(objects))[:-20],
     "one": lambda objects: objects[0],
     "empty": lambda objects: b"[]",
 }

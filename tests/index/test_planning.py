@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import streamdicom
@@ -19,6 +19,7 @@ from streamdicom.events import END_DATASET, START_DATASET
 from streamdicom.index import Split, build_index, plan_splits
 from streamdicom.index.planning import parse_size
 from streamdicom.io import read_range
+from tests.support.engines import both_engines as both_engines
 
 _TEXT = '},{"00080018": and \\ back" }]'
 
@@ -129,6 +130,74 @@ def test_error_in_any_data_set_is_the_error_of_the_whole(number: int, tmp_path: 
             list(split.iter_events())
     assert str(found.value) == str(whole.value)
     assert type(found.value) is type(whole.value)
+
+
+_WRONG = [
+    b"",
+    b'"',
+    b"{",
+    b"}",
+    b"},{",
+    b"}},{",
+    b"\\",
+    b",",
+    b"[",
+    b"]",
+    b"tru",
+    b"//",
+    b"/*",
+    b"\xff",
+    b" ",
+    b"\n",
+    b"0",
+    b"[]",
+]
+
+
+def _read_until_error(parts: Iterable[Split]) -> tuple[list[Event], list[Deviation], InputError | None]:
+    events: list[Event] = []
+    deviations: list[Deviation] = []
+    options = ReadOptions(on_deviation=deviations.append)
+    try:
+        for part in parts:
+            events.extend(part.iter_events(options=options))
+    except InputError as error:
+        return events, deviations, error
+    return events, deviations, None
+
+
+@pytest.mark.slow
+@settings(max_examples=200)
+@given(
+    form=st.sampled_from(FORMS),
+    count=st.integers(1, 20),
+    parts=st.integers(1, 50),
+    place=st.floats(0, 1),
+    removed=st.sampled_from([0, 0, 1, 2, 40, 10_000]),
+    inserted=st.sampled_from(_WRONG),
+)
+def test_parts_of_a_damaged_stream_have_its_error_or_refuse(
+    form: str,
+    count: int,
+    parts: int,
+    place: float,
+    removed: int,
+    inserted: bytes,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "damaged.json"
+    text = text_of(count, form)
+    offset = round(place * len(text))
+    path.write_bytes(text[:offset] + inserted + text[offset + removed :])
+    events, deviations, error = _read_until_error([Split(str(path))])
+    found, reported, refused = _read_until_error(plan_splits(path, parts=parts))
+    if isinstance(refused, SplitError):
+        assert error is not None
+        assert found == events[: len(found)]
+        assert reported == deviations[: len(reported)]
+    else:
+        assert (found, reported) == (events, deviations)
+        assert (type(refused), str(refused)) == (type(error), str(error))
 
 
 def test_file_that_changes_after_planning_is_never_read_wrongly(tmp_path: Path) -> None:
