@@ -36,7 +36,7 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
-from streamdicom.server.browse.datasets import batches, reading_options
+from streamdicom.server.browse.datasets import Batch, batches, reading_options
 from streamdicom.server.browse.library import Library
 from streamdicom.server.browse.texts import MAX_TEXT, texts_of
 
@@ -90,23 +90,30 @@ class Placed(NamedTuple):
     Attributes:
         event: The event.
         path: The path of the element or item that it belongs to.
-        offset: Its byte offset in the unit.
+        batch: The batch that has it.
+        ordinal: Its index in the batch.
     """
 
     event: Event
     path: Path
-    offset: int
+    batch: Batch
+    ordinal: int
+
+    @property
+    def offset(self) -> int:
+        """Its byte offset in the unit, as long as no later event was taken."""
+        return self.batch.offset_of(self.ordinal)
 
 
 def placed_events(library: Library, number: int) -> Iterator[Placed]:
-    """Yield the events of a data set with their paths and offsets; see ``batches``."""
+    """Yield the events of a data set with their places; see ``batches``."""
     path: Path = ()
     options = reading_options(library)
     for batch in batches(library, number, options):
         for index, event in enumerate(batch.events):
             kind, tag, _, value = event
             if kind in (END_SEQUENCE, END_ITEM):
-                yield Placed(event, path, batch.offset_of(index))
+                yield Placed(event, path, batch, index)
                 path = path[:-1]
                 continue
             if kind == START_SEQUENCE:
@@ -117,7 +124,7 @@ def placed_events(library: Library, number: int) -> Iterator[Placed]:
                 place = path
             else:
                 place = path if kind in (START_DATASET, END_DATASET) else (*path, tag)
-            yield Placed(event, place, batch.offset_of(index))
+            yield Placed(event, place, batch, index)
 
 
 class Children(NamedTuple):
@@ -137,10 +144,12 @@ class Children(NamedTuple):
 def children(library: Library, number: int, path: Path, start: int = 0, count: int = MAX_ROWS) -> Children:
     """Return the elements of a data set or an item, or the items of a sequence.
 
+    The data set is read up to the end of that sequence or item.
+
     Args:
         library: The data sets.
         number: The number of the data set.
-        path: The path of the sequence or item; empty for the data set.
+        path: The path of the sequence or item, of which the first counts; empty for the data set.
         start: The first row.
         count: The most rows.
 
@@ -151,7 +160,7 @@ def children(library: Library, number: int, path: Path, start: int = 0, count: i
     builder = _Rows(path, start, min(count, MAX_ROWS))
     error = None
     try:
-        builder.add_all(placed_events(library, number))
+        builder.add_all(batches(library, number, reading_options(library)))
     except InputError as found:
         error = found
     return Children(builder.rows, builder.total, error)
@@ -162,38 +171,58 @@ class _Rows:
 
     def __init__(self, path: Path, start: int, count: int) -> None:
         self._path = path
-        self._depth = len(path)
         self._window = range(start, start + count)
         self.rows: list[Row] = []
         self.total = 0
         self._blocks = PrivateBlocks()
-        self._row: Row | None = None  # the open one
+        self._row: Row | None = None  # the open one, if it is returned
         self._value: _LongValue | None = None
 
-    def add_all(self, events: Iterable[Placed]) -> None:
-        for placed in events:
-            if len(placed.path) > self._depth and placed.path[: self._depth] == self._path:
-                if len(placed.path) == self._depth + 1:
-                    self._add(placed)
-                elif self._row is not None:
-                    self._add_inner(placed)
+    def add_all(self, found: Iterable[Batch]) -> None:
+        """Add the events of a data set, of which most are passed over."""
+        goal = len(self._path)
+        depth = same = 0  # steps of the current path, and those at its start that are in the path of the level
+        for batch in found:
+            for index, event in enumerate(batch.events):
+                kind = event[0]
+                if kind == END_SEQUENCE or kind == END_ITEM:
+                    depth -= 1
+                    if depth < same:
+                        if same == goal:
+                            return
+                        same = depth
+                    continue
+                level = depth + 1 - goal if same == goal and kind != START_DATASET and kind != END_DATASET else 0
+                if kind == START_SEQUENCE or kind == START_ITEM:
+                    step = event[1] if kind == START_SEQUENCE else event[3]
+                    if same == depth < goal and step == self._path[depth]:
+                        same += 1
+                    depth += 1
+                if level == 1:
+                    self._add(event, batch, index)
+                elif level == 2 and self._row is not None:
+                    self._add_inner(event)
 
-    def _new_row(self, row: Row) -> None:
-        self._row = row
-        if self.total in self._window:
-            self.rows.append(row)
+    def _is_new_row_shown(self) -> bool:
+        """Count a row."""
+        self._row = None
         self.total += 1
+        return self.total - 1 in self._window
 
-    def _add(self, placed: Placed) -> None:
-        kind, tag, vr, value = placed.event
+    def _add(self, event: Event, batch: Batch, index: int) -> None:
+        kind, tag, vr, value = event
         if kind == START_ITEM:
-            item = {"item": value, "path": format_path(placed.path), "offset": placed.offset, "kind": "item"}
-            self._new_row({**item, "elements": 0, "value": ""})
+            if self._is_new_row_shown():
+                place = {"path": format_path((*self._path, value)), "offset": batch.offset_of(index)}
+                self._row = {"item": value, **place, "kind": "item", "elements": 0, "value": ""}
+                self.rows.append(self._row)
         elif kind in (ELEMENT, BULK_DATA, JSON_ELEMENT) or kind in OPENING:
-            self._new_row(self._element(placed))
-            if kind == START_ELEMENT or kind == START_FRAGMENTS:
-                self._value = _LongValue(is_fragments=kind == START_FRAGMENTS)
-            elif kind == ELEMENT and is_private_creator(tag):
+            if self._is_new_row_shown():
+                self._row = self._element(event, batch.offset_of(index))
+                self.rows.append(self._row)
+                if kind == START_ELEMENT or kind == START_FRAGMENTS:
+                    self._value = _LongValue(is_fragments=kind == START_FRAGMENTS)
+            if kind == ELEMENT and is_private_creator(tag):
                 self._blocks.reserve(tag, value)
         elif kind in CLOSING:
             self._end(vr)
@@ -206,9 +235,10 @@ class _Rows:
             self._row["vr"] = self._row["vr"] or vr
         self._value = None
 
-    def _element(self, placed: Placed) -> Row:
-        (kind, tag, vr, value), path = placed.event, format_path(placed.path)
-        row: Row = {"tag": format_tag(tag), "vr": vr, "path": path, "offset": placed.offset, "keyword": keyword(tag)}
+    def _element(self, event: Event, offset: int) -> Row:
+        kind, tag, vr, value = event
+        path = format_path((*self._path, tag))
+        row: Row = {"tag": format_tag(tag), "vr": vr, "path": path, "offset": offset, "keyword": keyword(tag)}
         if is_group_length(tag):
             row["name"] = "Group Length"
         elif is_private(tag):
@@ -228,13 +258,10 @@ class _Rows:
             row |= _values(value, vr)
         return row
 
-    def _add_inner(self, placed: Placed) -> None:
-        """Count what is below the open row."""
+    def _add_inner(self, event: Event) -> None:
+        """Count an event directly below the open row."""
         assert self._row is not None
-        kind, tag, vr, value = placed.event
-        level = len(placed.path) - self._depth
-        if level != 2:
-            return
+        kind, tag, vr, value = event
         if "items" in self._row:
             self._row["items"] += kind == START_ITEM
         elif "elements" in self._row and (kind in (ELEMENT, BULK_DATA, JSON_ELEMENT) or kind in OPENING):
