@@ -92,24 +92,31 @@ class Tree:
         """
         parts: list[str] = []
         add, names, width = parts.append, self._names, -1 if self._is_full or not self._has_values else self._width
-        indent = self._indent
+        indent, heading, end = self._indent, self._heading, self._end
         for kind, tag, vr, value in events:
             if self._folded:
                 self._fold(add, kind, tag)
             elif kind == ELEMENT:
                 name = names.get((tag, vr)) or self._name(tag, vr)
-                if len(value) == 1 and type(one := value[0]) is str and len(one) <= width and one.isprintable():
+                one = value[0] if len(value) == 1 else None
+                if type(one) is int or type(one) is float:
+                    one = str(one)
+                if type(one) is str and len(one) <= width and one.isprintable():
                     add(f"{indent}{name}: {one}\n")
                 elif self._has_values:
                     add(f"{indent}{name}: {self._values(value)}\n")
                 else:
                     add(f"{indent}{name}\n")
             elif kind == START_ITEM:
-                add(f"{indent}{self._heading}Item {value}{self._end}\n")
+                add(f"{indent}{heading}Item {value}{end}\n")
                 self._indent = indent = indent + _INDENT
             elif kind in _CLOSING:
                 self._sequences -= kind == END_SEQUENCE
                 self._indent = indent = indent[len(_INDENT) :]
+            elif kind == START_SEQUENCE and self._sequences != self._most_sequences:
+                add(f"{indent}{names.get((tag, vr)) or self._name(tag, vr)}\n")
+                self._sequences += 1
+                self._indent = indent = indent + _INDENT
             else:
                 self._add_other(add, kind, tag, vr, value)
                 indent = self._indent
@@ -142,13 +149,8 @@ class Tree:
         if kind == START_DATASET:
             add(f"{self._heading}Data set {value}{self._end}\n")
             self._indent = _INDENT
-        elif kind == START_SEQUENCE:
-            if self._sequences == self._most_sequences:
-                self._folded, self._items = 1, 0
-                return
-            add(f"{indent}{self._name(tag, vr)}\n")
-            self._sequences += 1
-            self._indent = indent + _INDENT
+        elif kind == START_SEQUENCE:  # which is folded
+            self._folded, self._items = 1, 0
         elif kind == BULK_DATA or kind == JSON_ELEMENT:
             reference = "-> " if kind == BULK_DATA else ""
             shown = f": {reference}{self._short(value)}" if self._has_values else ""
