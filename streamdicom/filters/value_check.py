@@ -63,7 +63,7 @@ _TELLING = frozenset({SPECIFIC_CHARACTER_SET, TRANSFER_SYNTAX_UID, PIXEL_DATA})
 
 _MAX_REMEMBERED = 4  # values of an element whose verdict is kept
 _MAX_TEXT = 64  # characters of such a value
-_MAX_RIGHT = 4096  # creators and character sets whose verdict is kept
+_MAX_RIGHT = 4096  # creators, character sets and values with a fault whose verdict is kept
 _MAX_RULES = 16 * 1024  # elements whose rule is kept
 _MAX_BLOCKS = 4096  # private blocks of a data set that are remembered
 
@@ -126,6 +126,7 @@ class ValueCheck:
         self._creators: BoundedCache[str, _Rules] = BoundedCache(_MAX_BLOCKS)
         self._groups: dict[str, list[Any]] = {vr: [] for vr in VRS}  # values of the call, by VR
         self._right: BoundedCache[tuple[int, str, Any], None] = BoundedCache(_MAX_RIGHT)
+        self._faults: BoundedCache[tuple[str, tuple[str, ...]], list[Fault]] = BoundedCache(_MAX_RIGHT)
         self._count = 0  # of rules
         self.datasets = 0
         self._reports = 0
@@ -241,10 +242,17 @@ class ValueCheck:
     def _values(self, tag: int, vr: str, values: tuple[Any, ...], *, is_counted: bool) -> None:
         """Check the values of an element; their number is possible or has been reported."""
         if values and vr != "SQ":
-            faults = () if self._in_binary and vr not in _TEXT_VRS else value_faults(vr, values)
+            faults = () if self._in_binary and vr not in _TEXT_VRS else self._faults_of(vr, values)
             for fault in faults:
                 if is_counted or fault.code != "multiplicity":
                     self._fault(tag, fault)
+
+    def _faults_of(self, vr: str, values: tuple[Any, ...]) -> list[Fault]:
+        """Return the faults of values; the data sets of a stream often share them."""
+        if len(values) > _MAX_REMEMBERED or not all(map(_is_short_text, values)):
+            return value_faults(vr, values)
+        found = self._faults.get((vr, values))
+        return self._faults.remember((vr, values), value_faults(vr, values)) if found is None else found
 
     # --- structure ---------------------------------------------------------------------------------------------
 
@@ -504,6 +512,10 @@ def _counts(definition: Definition | None) -> Container[int]:
     if step > 1:
         return range(0, NO_MAXIMUM, step) if least == step else ()
     return range(0 if least == 1 else least, min(most + 1, NO_MAXIMUM))
+
+
+def _is_short_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _MAX_TEXT
 
 
 def _is_short(value: Any) -> bool:
