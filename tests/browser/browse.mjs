@@ -371,7 +371,7 @@ const scenes = {
     return { firstRows, early, indexed, jumps, frames, faults: page.faults };
   },
 
-  async pictures(page, { url, target }) {
+  async pictures(page, { url, target, documented }, context) {
     await page.setViewportSize({ width: 1280, height: 760 });
     await open(page, url);
     await isIndexed(page);
@@ -381,8 +381,28 @@ const scenes = {
     await page.fill('#jump', '');
     await page.waitForTimeout(300);
     await page.screenshot({ path: target });
+    const other = await context.newPage(); // whose policy allows pictures that are data
+    const data = await Promise.all([target, documented].map(async (path) => `data:image/png;base64,${await readFile(path, 'base64')}`));
+    return { sizes: await other.evaluate(sizesOf, data), difference: await other.evaluate(differenceOf, data), faults: page.faults };
   },
 };
+
+/** In a page: the sizes of pictures. */
+async function sizesOf(addresses) {
+  const pictures = await Promise.all(addresses.map(async (address) => createImageBitmap(await (await fetch(address)).blob())));
+  return pictures.map(({ width, height }) => [width, height]);
+}
+
+/** In a page: the mean difference of the brightness of two pictures, from 0 to 255, in fields of 20 × 20 pixels. */
+async function differenceOf(addresses) {
+  const fields = await Promise.all(addresses.map(async (address) => {
+    const picture = await createImageBitmap(await (await fetch(address)).blob(), { resizeWidth: 64, resizeHeight: 38, resizeQuality: 'high' });
+    const context = new OffscreenCanvas(64, 38).getContext('2d');
+    context.drawImage(picture, 0, 0);
+    return context.getImageData(0, 0, 64, 38).data.filter((_, place) => place % 4 === 1);
+  }));
+  return fields[0].reduce((sum, value, place) => sum + Math.abs(value - fields[1][place]), 0) / fields[0].length;
+}
 
 /** In the page: the first row that is drawn. */
 const topmost = () => Math.min(...[...document.querySelectorAll('#grid .row')].map((row) => Number(row.dataset.index)));
