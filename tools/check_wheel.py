@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def _data_files() -> list[str]:
-    """Return the files of the project that are no modules, such as those of the page of ``browse``."""
+    """Return the files that are no modules, such as the page of ``browse``."""
     settings = tomllib.loads((_PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = settings["tool"]["setuptools"]["package-data"]["*"]
     package = _PROJECT / "streamdicom"
