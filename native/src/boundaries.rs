@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use streamdicom_scan::json::Limits;
 use streamdicom_scan::json::boundaries::{Summary, starts_in_string, summarize};
-use streamdicom_scan::json::uid::{sop_instance_uid, uid_hash};
+use streamdicom_scan::json::uid::{has_no_uid, sop_instance_uid, uid_hash};
 
 /// Whether a part ends within a string, the change of the depth, the depth of the starts, and the starts as integers of
 /// 64 bits.
@@ -35,25 +35,31 @@ fn json_boundaries<'py>(
 
 /// Return the hash of the SOP Instance UID of each data set of a part, and which data sets the part does not tell it of.
 ///
-/// `starts` are the offsets of the data sets, as integers of 64 bits, and `offset` is that of the part. `limits` are the
-/// depth, the size of a segment and the length of a number.
+/// `starts` are the offsets of the data sets, as integers of 64 bits, `offset` is that of the part, and `end` is that at
+/// which the last of them ends, if it is known. `limits` are the depth, the size of a segment and the length of a number.
 #[pyfunction]
 fn json_uid_hashes<'py>(
     py: Python<'py>,
     data: &[u8],
     offset: u64,
     starts: &[u8],
+    end: Option<u64>,
     limits: (usize, usize, usize),
 ) -> (Bound<'py, PyBytes>, Vec<usize>) {
     let (depth, segment_size, number_length) = limits;
     let limits = Limits { depth, segment_size, number_length, values_per_event: 1, is_eager: true, accepted: 0 };
+    let place = |start: u64| start.checked_sub(offset).and_then(|place| usize::try_from(place).ok());
+    let starts = starts.chunks_exact(size_of::<u64>());
+    let bounds: Vec<Option<usize>> = starts
+        .map(|start| place(u64::from_ne_bytes(start.try_into().unwrap_or_default())))
+        .chain([end.and_then(place)])
+        .collect();
     let mut scratch = Vec::new();
-    let (mut hashes, mut missing) = (Vec::with_capacity(starts.len()), Vec::new());
-    for (number, start) in starts.chunks_exact(size_of::<u64>()).enumerate() {
-        let start = u64::from_ne_bytes(start.try_into().unwrap_or_default());
-        let place = start.checked_sub(offset).and_then(|place| usize::try_from(place).ok()).unwrap_or(data.len());
-        let uid = sop_instance_uid(data, place, &limits, &mut scratch);
-        if uid.is_none() {
+    let (mut hashes, mut missing) = (Vec::with_capacity(bounds.len() * size_of::<u64>()), Vec::new());
+    for (number, bounds) in bounds.windows(2).enumerate() {
+        let uid = bounds[0].and_then(|start| sop_instance_uid(data, start, &limits, &mut scratch));
+        let text = bounds[0].zip(bounds[1]).and_then(|(start, end)| data.get(start..end));
+        if uid.is_none() && !text.is_some_and(has_no_uid) {
             missing.push(number);
         }
         hashes.extend_from_slice(&uid.map_or(0, uid_hash).to_ne_bytes());

@@ -93,10 +93,10 @@ def starts_and_hashes(file: BinaryIO) -> Iterator[Found]:
                 if end == offset and before.missing[-1:] == [len(before.starts) - 1]:
                     # The last data set goes on in this piece.
                     text = last[before.starts[-1] - end :] + piece[: starts[0] - offset]
-                    _complete(before, _found(text, before.starts[-1], before.starts[-1:], starts[0]))
+                    _complete(before, hashes_at(text, before.starts[-1], before.starts[-1:], starts[0]))
                 yield before
             end = offset + len(piece)
-            before, last = _found(piece, offset, starts), piece
+            before, last = hashes_at(piece, offset, starts), piece
     except CommentError:
         if before is not None:
             yield before
@@ -112,25 +112,6 @@ def _complete(found: Found, last: Found) -> None:
         found.missing.pop()
 
 
-def _found(data: bytes, offset: int, starts: array[int], end: int | None = None) -> Found:
-    """Return the data sets that start in a part of a text.
-
-    Args:
-        data: The part.
-        offset: Its offset.
-        starts: The offsets of data sets that start in it.
-        end: The offset after the last of them, if it ends in the part.
-    """
-    found = hashes_at(data, offset, starts)
-    if found.missing:
-        bounds = [*(start - offset for start in starts), None if end is None else end - offset]
-        for number in list(found.missing):
-            stop = bounds[number + 1]
-            if stop is not None and _has_no_uid(data[bounds[number] : stop]):
-                found.missing.remove(number)
-    return found
-
-
 def _scanned(file: BinaryIO, offset: int, end: int | None) -> Iterator[tuple[array[int], bytes, int]]:
     """Yield the offsets of data sets, the piece that they start in, and its offset."""
     scanner = BoundaryScanner(offset)
@@ -141,24 +122,29 @@ def _scanned(file: BinaryIO, offset: int, end: int | None) -> Iterator[tuple[arr
         offset += len(piece)
 
 
-def hashes_at(data: bytes, offset: int, starts: array[int]) -> Found:
+def hashes_at(data: bytes, offset: int, starts: array[int], end: int | None = None) -> Found:
     """Return data sets with the hashes of those SOP Instance UIDs that are evident.
 
     Args:
         data: A part of the text.
         offset: The offset of the part.
         starts: The offsets of data sets that start in it.
+        end: The offset after the last of them, if it ends in the part.
 
     >>> found = hashes_at(b'[{"00080018":{"vr":"UI","Value":["1.2"]}},{"', 0, array("Q", [1, 42]))
     >>> found.hashes[0] == uid_hash("1.2"), found.missing
     (True, [1])
     """
     if _native.functions is not None:
-        words, missing = _native.functions.json_uid_hashes(data, offset, starts.tobytes(), _LIMITS)
+        words, missing = _native.functions.json_uid_hashes(data, offset, starts.tobytes(), end, _LIMITS)
         return Found(starts, array("Q", words), missing)
     uids = [_evident_uid(data, start - offset) for start in starts]
-    hashes = array("Q", map(uid_hash, uids))
-    return Found(starts, hashes, [number for number, uid in enumerate(uids) if uid is None])
+    missing = [
+        number
+        for number, (uid, start, stop) in enumerate(zip(uids, starts, [*starts[1:], end], strict=True))
+        if uid is None and (stop is None or not _has_no_uid(data[start - offset : stop - offset]))
+    ]
+    return Found(starts, array("Q", map(uid_hash, uids)), missing)
 
 
 def _evident_uid(data: bytes, start: int) -> str | None:
@@ -300,7 +286,7 @@ def hashes_of(file: BinaryIO, offsets: array[int]) -> array[int]:
             hashes.append(hash_of(file, start, offsets[last]))
             continue
         data = b"".join(read_range(file, start, offsets[last], PIECE))
-        found = _found(data, start, offsets[first:last], offsets[last])
+        found = hashes_at(data, start, offsets[first:last], offsets[last])
         hashes += found.hashes
         for number in found.missing:
             hashes[first + number] = hash_of(file, offsets[first + number], offsets[first + number + 1])

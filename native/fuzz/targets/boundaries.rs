@@ -1,10 +1,10 @@
-//! The places of objects are those that a walk over single bytes finds; the search for a UID ends.
+//! The places of objects are those that a walk over single bytes finds; the searches for a UID end.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use streamdicom_fuzz::{cut, json_limits, parts};
 use streamdicom_scan::json::boundaries::{Summary, starts_in_string, summarize};
-use streamdicom_scan::json::uid::sop_instance_uid;
+use streamdicom_scan::json::uid::{has_no_uid, sop_instance_uid};
 
 /// Walk over text without comments byte by byte.
 fn walk(data: &[u8], offset: u64, mut in_string: bool) -> Summary {
@@ -50,6 +50,7 @@ fuzz_target!(|input: &[u8]| {
     }
     starts_in_string(data);
     let start = cut(numbers, data);
+    has_no_uid(&data[start..]);
     if let Some(uid) = sop_instance_uid(data, start, &json_limits(0), &mut Vec::new()) {
         assert!(uid.len() <= 64 && uid.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.')));
     }

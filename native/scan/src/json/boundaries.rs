@@ -72,6 +72,30 @@ pub fn summarize(data: &[u8], offset: u64, starts_in_string: bool) -> Option<Sum
     })
 }
 
+/// Return the index after an object whose end is evident: it has no other braces, no escapes and no slashes but in strings.
+pub fn plain_object(data: &[u8], start: usize) -> Option<usize> {
+    let mut in_string = 0;
+    let mut first = 1; // the bit of the brace that opens it
+    for (number, block) in data.get(start..)?.chunks_exact(BLOCK).enumerate() {
+        let block = block.try_into().ok()?;
+        let inside = parities(mask::<b'"'>(block)) ^ in_string;
+        let closing = mask::<b'}'>(block);
+        let end = closing & !inside;
+        let before = end.wrapping_sub(1) & !end; // all bits if there is no end
+        let braces = mask::<b'{'>(block);
+        let odd = mask::<b'\\'>(block) | (braces ^ first) | (closing & inside) | (mask::<b'/'>(block) & !inside);
+        if odd & before != 0 {
+            return None;
+        }
+        if end != 0 {
+            return Some(start + number * BLOCK + end.trailing_zeros() as usize + 1);
+        }
+        in_string = if inside >> 63 != 0 { !0 } else { 0 };
+        first = 0;
+    }
+    None
+}
+
 const BLOCK: usize = 64;
 const LANES: usize = 16;
 

@@ -1,5 +1,8 @@
 //! The SOP Instance UID of a data set, and its hash in an index.
 
+use memchr::memmem;
+
+use crate::json::boundaries::plain_object;
 use crate::json::member::{KEY_LENGTH, after, after_member};
 use crate::json::run::{Limits, Place};
 use crate::json::skip::Skip;
@@ -9,35 +12,65 @@ use crate::json::values::tag;
 const SOP_INSTANCE_UID: u32 = 0x0008_0018;
 const MAX_LENGTH: usize = 64;
 const OUTSIDE: usize = 2; // the array of data sets, and the data set
+const HEAD: usize = 1024; // bytes of a data set in which its UID mostly is
+const MAX_BETWEEN: usize = 3; // bytes between the group and the element of a key
+const LONG_HEAD: usize = 4096; // searches for the key are faster from there on
 
 /// Return the SOP Instance UID of the data set at an index, empty if it has none, or None if the data do not tell it.
 ///
-/// All before it is standard JSON, so the parser finds the same.
+/// All before it is standard JSON, so the parser finds the same, or plain and near, as in `_PLAIN_UID` in
+/// `streamdicom/index/scanning.py`.
 pub fn sop_instance_uid<'a>(data: &'a [u8], start: usize, limits: &Limits, scratch: &mut Vec<u8>) -> Option<&'a [u8]> {
-    find(data, start, limits, scratch).ok()
+    let head = &data[..data.len().min(start.saturating_add(HEAD))];
+    let plain = find(head, start, |position| plain_object(head, blank(head, position)).ok_or(Stop::Odd));
+    let data = &data[..data.len().min(start.saturating_add(LONG_HEAD))];
+    let mut open = Vec::new();
+    let max_open = limits.depth.saturating_sub(OUTSIDE);
+    let standard = |position| {
+        open.clear();
+        let mut skip = Skip { data, position, place: Place::SkipValue, open: &mut open, max_open, limits, scratch };
+        skip.run().map(|()| skip.position)
+    };
+    plain.or_else(|_| find(data, start, standard)).ok()
 }
 
-fn find<'a>(data: &'a [u8], start: usize, limits: &Limits, scratch: &mut Vec<u8>) -> Scan<&'a [u8]> {
+/// Return whether a data set evidently has no SOP Instance UID, whatever the form of its key.
+///
+/// `_has_no_uid` in `streamdicom/index/scanning.py` is the specification.
+pub fn has_no_uid(text: &[u8]) -> bool {
+    let is_escaped = memmem::find_iter(text, b"\\u00").any(|place| matches!(text.get(place + 4), Some(b'0'..=b'7')));
+    let has_tag = || memmem::find_iter(text, b"0018").any(|place| ends_with_group(&text[..place]));
+    is_keyed(text) && !is_escaped && memmem::find(text, b"InstanceUID").is_none() && !has_tag()
+}
+
+fn ends_with_group(text: &[u8]) -> bool {
+    let between = text.iter().rev().take(MAX_BETWEEN).take_while(|byte| **byte != b'"').count();
+    (0..=between).any(|length| text[..text.len() - length].ends_with(b"0008"))
+}
+
+fn is_keyed(text: &[u8]) -> bool {
+    let start = after(text, 0, b'{').map(|position| blank(text, position));
+    let key = start.ok().and_then(|start| text.get(start..start + KEY_LENGTH));
+    key.is_some_and(|key| key[0] == b'"' && key[9] == b'"' && key[1..9].iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Find the UID; `pass_over` returns the index after the value of another attribute.
+fn find(data: &[u8], start: usize, mut pass_over: impl FnMut(usize) -> Scan<usize>) -> Scan<&[u8]> {
     let mut position = blank(data, after(data, start, b'{')?);
     if data.get(position) == Some(&b'}') {
         return Ok(&[]);
     }
-    let mut open = Vec::new();
     loop {
         let key = data.get(position..position + KEY_LENGTH).ok_or(Stop::Incomplete)?;
         let Some((found, true)) = <&[u8; 8]>::try_from(&key[1..9]).ok().and_then(tag) else { return Err(Stop::Odd) };
-        if key[0] != b'"' || key[9] != b'"' {
+        if key[0] != b'"' || key[9] != b'"' || found > SOP_INSTANCE_UID {
             return Err(Stop::Odd);
         }
         position = after(data, position + KEY_LENGTH, b':')?;
         if found == SOP_INSTANCE_UID {
             return attribute(data, position);
         }
-        open.clear();
-        let max_open = limits.depth.saturating_sub(OUTSIDE);
-        let mut skip = Skip { data, position, place: Place::SkipValue, open: &mut open, max_open, limits, scratch };
-        skip.run()?;
-        let (is_last, end) = after_member(data, skip.position)?;
+        let (is_last, end) = after_member(data, pass_over(position)?)?;
         if is_last {
             return Ok(&[]);
         }
@@ -75,16 +108,6 @@ const SIGMA: [[usize; 16]; 10] = [
     [6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5],
     [10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0],
 ];
-const LANES: [[usize; 4]; 8] = [
-    [0, 4, 8, 12],
-    [1, 5, 9, 13],
-    [2, 6, 10, 14],
-    [3, 7, 11, 15],
-    [0, 5, 10, 15],
-    [1, 6, 11, 12],
-    [2, 7, 8, 13],
-    [3, 4, 9, 14],
-];
 
 /// Return the digest of a text that fits into one block, as a little-endian number.
 fn blake2b_64(text: &[u8]) -> u64 {
@@ -100,15 +123,20 @@ fn blake2b_64(text: &[u8]) -> u64 {
     state[12] ^= text.len() as u64;
     state[14] = !state[14]; // the last block
     for round in 0..ROUNDS {
-        let order = &SIGMA[round % SIGMA.len()];
-        for (lanes, words) in LANES.iter().zip(order.chunks_exact(2)) {
-            mix(&mut state, *lanes, message[words[0]], message[words[1]]);
-        }
+        let words = SIGMA[round % SIGMA.len()].map(|word| message[word & 15]);
+        mix(&mut state, [0, 4, 8, 12], words[0], words[1]);
+        mix(&mut state, [1, 5, 9, 13], words[2], words[3]);
+        mix(&mut state, [2, 6, 10, 14], words[4], words[5]);
+        mix(&mut state, [3, 7, 11, 15], words[6], words[7]);
+        mix(&mut state, [0, 5, 10, 15], words[8], words[9]);
+        mix(&mut state, [1, 6, 11, 12], words[10], words[11]);
+        mix(&mut state, [2, 7, 8, 13], words[12], words[13]);
+        mix(&mut state, [3, 4, 9, 14], words[14], words[15]);
     }
     first ^ state[0] ^ state[8]
 }
 
-#[inline]
+#[inline(always)]
 fn mix(state: &mut [u64; 16], [a, b, c, d]: [usize; 4], x: u64, y: u64) {
     state[a] = state[a].wrapping_add(state[b]).wrapping_add(x);
     state[d] = (state[d] ^ state[a]).rotate_right(32);
