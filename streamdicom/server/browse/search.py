@@ -42,7 +42,8 @@ _MAX_SIZE = 1024 * 1024  # bytes of a part, unless one data set is longer
 _MAX_WORD = 256  # characters of a text in segments that can be found across two of them
 _PAUSE = 0.05  # seconds to wait for data sets that are not found yet
 _ASCII_WHEN_LOWER = {0x130: 0xE000, 0x212A: 0xE001}
-_ASCII = re.compile("[\x20-\x7e]+")
+_ASCII_ESCAPE = re.compile(rb"\\(?:u00[2-7]|/)")
+_ANY_ESCAPE = re.compile(rb"\\[u/]")
 _NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]*(?:e[+-]?[0-9]*)?|nan|-?inf(?:inity)?")
 
 
@@ -62,18 +63,20 @@ class Query:
         self.words = [_folded(word) for word in words if word]
         self.key = (tuple(sorted((str(name), tuple(values)) for name, values in where.items())), tuple(self.words))
         DatasetConditions(where, Limits())
-        # The bytes that a JSON text must have. A number can have another text there than its value has, and every
-        # character can be escaped.
+        # The bytes that a JSON text must have. A number can have another text there than its value has.
         self._needles = [
             run.encode()
             for word in self.words
             if word.isprintable() and not _NUMBER.fullmatch(word) and not any(mark in word for mark in '"\\=')
-            for run in _ASCII.findall(word)
+            for run in _runs(word)
         ]
+        # The escapes that can stand for these bytes. Writers often use others, such as escaped quotes.
+        wide = any(not needle.isascii() for needle in self._needles)
+        self._escapes = _ANY_ESCAPE if wide else _ASCII_ESCAPE
 
     def may_match(self, data: bytes) -> bool:
         """Return False if no data set in a part of a JSON text can have all words."""
-        if not self._needles or b"\\" in data:
+        if not self._needles or (b"\\" in data and self._escapes.search(data)):
             return True
         lower = data.lower()
         return all(needle in lower for needle in self._needles)
@@ -114,6 +117,20 @@ class _Words(Iterator[Event]):
             self._held = text[-_MAX_WORD:] if kind == SEGMENT else ""
             return (text,)
         return ()
+
+
+def _runs(word: str) -> list[str]:
+    """Return the parts of a word whose bytes a text has in the same form.
+
+    Other letters can be capital in the text.
+
+    >>> _runs("müller"), _runs("山田 taro")
+    (['m', 'ller'], ['山田 taro'])
+    """
+    stand_ins = map(chr, _ASCII_WHEN_LOWER.values())
+    hidden = {*stand_ins, *(one for one in word if not one.isascii() and one.upper() != one)}
+    shown = "".join("\0" if one in hidden else one for one in word)
+    return [run for run in shown.split("\0") if run]
 
 
 def _folded(text: str) -> str:
@@ -183,6 +200,7 @@ def find_uid(library: Library, uid: str) -> Iterator[int]:
     Raises:
         SourceChangedError: A source has changed.
     """
+    library.wait()  # it knows all UIDs sooner than a search finds one
     candidates = library.candidates(uid)
     if candidates is not None:
         yield from (number for number in candidates if uid_of(library, number) == uid)

@@ -16,6 +16,7 @@ from pydicom.data import get_testdata_file
 from starlette.testclient import TestClient
 
 import streamdicom
+from streamdicom.server.browse.search import Query
 from tests.server.browse import sources
 from tests.server.browse.sources import UID, array, page
 
@@ -454,6 +455,11 @@ def test_export_of_an_unknown_data_set_is_refused(client: TestClient) -> None:
     assert client.post("/api/export", json={"format": "ndjson", "numbers": [0, _COUNT]}).status_code == 404
 
 
+def _found_by(client: TestClient, word: str) -> list[int]:
+    found = client.get("/api/search", params={"word": word}).text.splitlines()
+    return [number for line in found for number in json.loads(line)["numbers"]]
+
+
 @pytest.mark.parametrize("word", [".*", "[x]", "(", "\\", "^$", "+?", "{2}", "|", '"q"', "\\d", "a."])
 def test_words_are_no_patterns(tmp_path: Path, word: str) -> None:
     path = tmp_path / "a.json"
@@ -463,6 +469,46 @@ def test_words_are_no_patterns(tmp_path: Path, word: str) -> None:
     with page(path) as client:
         [line] = client.get("/api/search", params={"word": word}).text.splitlines()
         assert json.loads(line)["numbers"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("yamada", [0, 1, 2]),
+        ("YAMADA/x", [0, 1, 2]),
+        ("山田", [0, 1, 3]),
+        ("müller", [4, 5]),
+        ("\u0130", [6]),
+        ("absent", []),
+        ("山本", []),
+    ],
+)
+def test_words_are_found_with_and_without_escapes(tmp_path: Path, word: str, expected: list[int]) -> None:
+    values = [
+        r"Yamada/x 山田",
+        r"Yamada\/x \u5c71\u7530",
+        r"\u0059amada/x\"",
+        r"山田\"\\",
+        "MÜLLER",
+        r"m\u00fcller\n",
+        "\u0130",
+    ]
+    path = tmp_path / "a.json"
+    path.write_text("[%s]" % ",".join('{"00104000":{"vr":"LT","Value":["%s"]}}' % one for one in values), "utf-8")
+    with page(path) as client:
+        assert _found_by(client, word) == expected
+
+
+def test_words_that_no_bytes_have_are_passed_over() -> None:
+    for word, data, may in (
+        ("yamada", rb'"Vendor \"X\" \u00fc"', False),
+        ("yamada", rb'"\u0059amada"', True),
+        ("a/b", rb'"a\/b"', True),
+        ("山田", "山本".encode(), False),
+        ("山田", rb"\u5c71\u7530", True),
+        ("müller", b"MLER", False),
+    ):
+        assert Query({}, [word]).may_match(data) == may, word
 
 
 @pytest.mark.parametrize("wish", [{}, {"format": "exe"}, {"format": "csv", "numbers": ["x"]}, []])
