@@ -23,7 +23,7 @@ from streamdicom.options import ReadOptions
 from streamdicom.progress import ProgressCallback, Ticker
 
 _MAX_MEMBER = 1024 * 1024  # bytes of a content in one member
-_MIN_SIZE = 128 * 1024 * 1024  # bytes of a source for each process, which take longer to read than a process to start
+_MIN_SIZE = 256 * 1024 * 1024  # bytes of a source for each process; the start of one takes as long
 
 
 def build_index(
