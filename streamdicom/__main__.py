@@ -29,6 +29,9 @@ def main() -> int:
     handler = signal.getsignal(signal.SIGINT)
     _handle_ctrl_c(_exit)
     _delay_collection()
+    from streamdicom._typing import use_stand_ins
+
+    use_stand_ins()
     from streamdicom.cli import main as run
 
     try:

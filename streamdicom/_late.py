@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 TYPE_CHECKING = False  # as in typing, which takes long to import
 if TYPE_CHECKING:
@@ -32,26 +32,31 @@ else:
 
 
 def late_names(
-    package: str, homes: Mapping[str, str], names: dict[str, Any]
+    package: str, modules: Mapping[str, Iterable[str]], names: dict[str, Any]
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """Return ``__getattr__`` and ``__dir__`` of a package.
 
+    A late name cannot be that of a module, which replaces it when it is imported.
+
     Args:
         package: Its name.
-        homes: The module in the package that has each late name.
+        modules: The late names of each module in the package.
         names: The names of the package, its ``globals()``, to which late names are added.
 
-    >>> get, names = late_names("streamdicom.jsontext", {"scan": "boundaries"}, {})
+    >>> get, names = late_names("streamdicom.jsontext", {"boundaries": ["scan"]}, {})
     >>> get("scan").__name__, names()
     ('scan', ['scan'])
     """
+    homes = {name: module for module, late in modules.items() for name in late}
 
     def get(name: str) -> object:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         from importlib import import_module
 
-        names[name] = value = getattr(import_module(f"{package}.{homes[name]}"), name)
-        return value
+        module = import_module(f"{package}.{homes[name]}")
+        for late in modules[homes[name]]:
+            names[late] = getattr(module, late)
+        return names[name]
 
     return get, lambda: sorted({*names, *homes})

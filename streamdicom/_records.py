@@ -7,15 +7,17 @@ command would wait for it. Records share all methods but ``__init__``, and the f
 
 from __future__ import annotations
 
+import sys
 from collections import namedtuple
 from collections.abc import Callable
 from operator import attrgetter
 
-TYPE_CHECKING = False  # as in typing, which takes long to import
+from streamdicom._typing import TYPE_CHECKING, Any, NoReturn
+
 if TYPE_CHECKING:
     from dataclasses import dataclass as record
     from dataclasses import field, replace
-    from typing import Any, NamedTuple, NoReturn
+    from typing import NamedTuple
 
     __all__ = ["NamedTuple", "field", "is_record", "record", "replace"]
 else:
@@ -189,7 +191,6 @@ def _made(cls: type, frozen: bool, slots: bool) -> type:
         namespace["__slots__"] = tuple(settings)
     namespace |= {
         "__match_args__": tuple(settings),
-        "__init__": _init(cls, settings, frozen=frozen),
         "_compared": attrgetter(*settings),
         "_hashed": attrgetter(*(name for name, given in settings.items() if given.get("hash") is not False)),
         "_shown": tuple(name for name, given in settings.items() if given.get("repr") is not False),
@@ -197,6 +198,7 @@ def _made(cls: type, frozen: bool, slots: bool) -> type:
     namespace |= {name: _OfDataclass(name, frozen, settings, cls.__annotations__) for name in _OF_DATACLASS}
     made = type(cls.__name__, (*cls.__bases__[:-1], _FrozenRecord if frozen else _Record), namespace)
     made.__qualname__ = cls.__qualname__
+    setattr(made, "__init__", _LateInit(made, settings, frozen))  # noqa: B010 - a type checker takes it for a method
     return made
 
 
@@ -208,24 +210,47 @@ class _Factory:
 _FACTORY = _Factory()
 
 
-def _init(cls: type, settings: dict[str, dict[str, Any]], *, frozen: bool) -> Callable[..., None]:
+class _LateInit:
+    """The method ``__init__``, compiled when it is first used.
+
+    A command uses few of its records.
+
+    Args:
+        cls: The record.
+        settings: The settings of each field.
+        frozen: Whether the record cannot change.
+    """
+
+    def __init__(self, cls: type, settings: dict[str, dict[str, Any]], frozen: bool) -> None:
+        self._arguments = cls, settings, frozen
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        init = _init(*self._arguments)
+        setattr(self._arguments[0], "__init__", init)  # noqa: B010 - so this method is not called again
+        return init.__get__(instance, owner)
+
+
+def _init(cls: type, settings: dict[str, dict[str, Any]], frozen: bool) -> Callable[..., None]:
     """Compile ``__init__``, so that its errors and its help name the arguments."""
-    names: dict[str, Any] = {"_set": object.__setattr__, "_FACTORY": _FACTORY}
+    helpers: dict[str, Any] = {"_set": object.__setattr__, "_FACTORY": _FACTORY}
     arguments, lines = ["self"], []
     for name, given in settings.items():
         value = name
         if "default_factory" in given:
-            names |= {f"_default_{name}": _FACTORY, f"_new_{name}": given["default_factory"]}
+            helpers |= {f"_default_{name}": _FACTORY, f"_new_{name}": given["default_factory"]}
             value = f"_new_{name}() if {name} is _FACTORY else {name}"
         elif "default" in given:
-            names[f"_default_{name}"] = given["default"]
-        arguments.append(f"{name}=_default_{name}" if f"_default_{name}" in names else name)
+            helpers[f"_default_{name}"] = given["default"]
+        arguments.append(f"{name}=_default_{name}" if f"_default_{name}" in helpers else name)
         lines.append(f"_set(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
     if hasattr(cls, "__post_init__"):
         lines.append("self.__post_init__()")
-    exec(f"def __init__({', '.join(arguments)}):\n " + "\n ".join(lines), names)  # noqa: S102 - names of fields only
-    init: Callable[..., None] = names["__init__"]
+    # As in dataclasses, its globals are the names of the module, in which its annotations have a meaning.
+    body = "\n  ".join(lines)
+    text = f"def make({', '.join(helpers)}):\n def __init__({', '.join(arguments)}):\n  {body}\n return __init__"
+    made: dict[str, Any] = {}
+    exec(text, vars(sys.modules[cls.__module__]), made)  # noqa: S102 - names of fields only
+    init: Callable[..., None] = made["make"](**helpers)
     init.__qualname__ = f"{cls.__qualname__}.__init__"
-    init.__module__ = cls.__module__
     init.__annotations__ = {**cls.__annotations__, "return": None}
     return init

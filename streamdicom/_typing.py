@@ -1,15 +1,22 @@
 """The names of ``typing``, which takes long to import.
 
-Annotations are not evaluated, so a command needs only stand-ins. A program that has imported ``typing`` gets its names.
+In the process of a command nobody evaluates annotations, so stand-ins do. Any other program may, as pydantic and
+``typing.get_type_hints`` do, and gets the names of ``typing``.
 """
 
 from __future__ import annotations
 
-import sys
 from types import GenericAlias
 
+_TYPES = ("IO", "Any", "BinaryIO", "ClassVar", "Literal", "NoReturn", "Self", "TextIO", "TypeAlias", "TypeGuard")
+_BASES = ("Generic", "Protocol")
+_FUNCTIONS = ("TypeVar", "cast", "get_args", "overload")
+
+HAS_HINTS = True
+"""Whether annotations may be evaluated, so that modules import the names in the annotations of public records."""
+
 TYPE_CHECKING = False  # for type checkers it is true, as in typing
-if TYPE_CHECKING or "typing" in sys.modules:
+if TYPE_CHECKING:
     from typing import (
         IO,
         Any,
@@ -30,6 +37,7 @@ if TYPE_CHECKING or "typing" in sys.modules:
     )
 
     __all__ = [
+        "HAS_HINTS",
         "IO",
         "TYPE_CHECKING",
         "Any",
@@ -47,23 +55,27 @@ if TYPE_CHECKING or "typing" in sys.modules:
         "cast",
         "get_args",
         "overload",
+        "use_stand_ins",
     ]
 else:
 
-    class _Type:
-        __class_getitem__ = classmethod(GenericAlias)
+    def __getattr__(name: str) -> object:
+        if name not in (*_TYPES, *_BASES, *_FUNCTIONS):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import typing
 
-    class Generic(_Type):
-        pass
+        return getattr(typing, name)
 
-    class Protocol(_Type):
-        pass
 
-    class TypeVar(_Type):
+def use_stand_ins() -> None:
+    """Let stand-ins have the names of ``typing``, before other modules are imported."""
+
+    class Type:
+        __class_getitem__: object = classmethod(GenericAlias)
+
+    class TypeVar(Type):
         def __init__(self, name: str, *_: object, **__: object) -> None:
             self.__name__ = name
-
-    IO = Any = BinaryIO = ClassVar = Literal = NoReturn = Self = TextIO = TypeAlias = TypeGuard = _Type
 
     def cast(_: object, value: object) -> object:
         return value
@@ -73,3 +85,7 @@ else:
 
     def overload(function: object) -> object:
         return function
+
+    names = globals()
+    names |= dict.fromkeys(_TYPES, Type) | {name: type(name, (Type,), {}) for name in _BASES}
+    names |= dict(zip(_FUNCTIONS, (TypeVar, cast, get_args, overload), strict=True), HAS_HINTS=False)

@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from streamdicom._records import field, record
-from streamdicom._typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
-from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
-from streamdicom.converters import Converters
-from streamdicom.deviations import DEVIATIONS, Deviation
-from streamdicom.dicom import is_uid
+from streamdicom._typing import HAS_HINTS, TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 from streamdicom.limits import Limits, repr_of
 from streamdicom.patterns import DatasetConditions, Pattern, patterns_of, selection
+
+if HAS_HINTS:  # only annotations have these names
+    from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
+    from streamdicom.converters import Converters
+    from streamdicom.deidentification import Deidentification
+    from streamdicom.deviations import Deviation
+
+_PATIENT_ID = 0x00100020
+
+UriHandler: TypeAlias = Callable[[str], Any] | Callable[[str, str, str], Any]
+"""As in pydicom: takes the URI, or tag, VR and URI; returns the value of the element."""
 
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
 
-    from streamdicom.deidentification import Deidentification
-
-_PATIENT_ID = 0x00100020
-
-UriHandler: TypeAlias = "Callable[[str], Any] | Callable[[str, str, str], Any]"
-"""As in pydicom: takes the URI, or tag, VR and URI; returns the value of the element."""
-
-ElementHandler: TypeAlias = "Callable[[DataElement], str]"
+    ElementHandler: TypeAlias = Callable[[DataElement], str]
+else:
+    ElementHandler = Callable[[Any], str]  # pydicom takes long to import
 """As in pydicom: takes an element; returns the URI in place of its value."""
 
 InputFormat: TypeAlias = Literal["auto", "json", "xml", "dicom"]
@@ -39,6 +41,12 @@ CharacterSet: TypeAlias = Literal["keep", "utf-8"]
 def _check(name: str, value: object, kind: Any) -> None:
     if value not in get_args(kind):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(kind)))}, not {value!r}")
+
+
+def _default_policy() -> BulkDataPolicy:
+    from streamdicom.bulkdata import BulkDataPolicy  # imported late, as the others below: few commands need them
+
+    return BulkDataPolicy()
 
 
 def _check_type(name: str, value: object, kind: Any) -> None:
@@ -129,10 +137,8 @@ class ReadOptions:
         _check_type("spool_threshold", self.spool_threshold, int)
         for name in ("deviations", "where"):
             _check_type(name, getattr(self, name), Mapping)
-        for code, action in self.deviations.items():
-            if code not in DEVIATIONS:
-                raise ValueError(f"no deviation has the code {code!r}")
-            _check(f"deviations[{code!r}]", action, DeviationAction)
+        if self.deviations:
+            _check_actions(self.deviations)
         DatasetConditions(self.where, self.limits)  # raises if a condition is invalid
         if self.bulk_data_store is not None and self.bulk_data_uri_handler is not None:
             raise ValueError("expected bulk_data_store or bulk_data_uri_handler, found both")
@@ -213,7 +219,7 @@ class WriteOptions:
     character_set: CharacterSet = "keep"
     transfer_syntax: str | None = None
     bulk_data_store: BulkDataStore | None = None
-    bulk_data_policy: BulkDataPolicy = field(default_factory=BulkDataPolicy)
+    bulk_data_policy: BulkDataPolicy = field(default_factory=_default_policy)
     bulk_data_element_handler: ElementHandler | None = None
     handler_threshold: int = 1024
     limits: Limits = field(default_factory=Limits)
@@ -222,6 +228,8 @@ class WriteOptions:
         return repr_of(self)
 
     def __post_init__(self) -> None:
+        from streamdicom.bulkdata import BulkDataPolicy
+
         _check_common(self)
         _check("number_handling", self.number_handling, NumberHandling)
         _check("nonfinite", self.nonfinite, Nonfinite)
@@ -229,8 +237,11 @@ class WriteOptions:
         _check("character_set", self.character_set, CharacterSet)
         _check_type("bulk_data_policy", self.bulk_data_policy, BulkDataPolicy)
         _check_type("handler_threshold", self.handler_threshold, int)
-        if self.transfer_syntax is not None and not is_uid(self.transfer_syntax):
-            raise ValueError("expected a UID for transfer_syntax (PS3.5 9.1)")
+        if self.transfer_syntax is not None:
+            from streamdicom.dicom import is_uid
+
+            if not is_uid(self.transfer_syntax):
+                raise ValueError("expected a UID for transfer_syntax (PS3.5 9.1)")
         if self.bulk_data_store is not None and self.bulk_data_element_handler is not None:
             raise ValueError("expected bulk_data_store or bulk_data_element_handler, found both")
         if self.deidentification is not None and self.bulk_data_element_handler is not None:
@@ -245,6 +256,10 @@ def _check_common(options: ReadOptions | WriteOptions) -> None:
     if options.on_error is not None or isinstance(options, WriteOptions):
         _check("on_error", options.on_error, OnError)
     _check_type("limits", options.limits, Limits)
+    if options.converters is not None:
+        from streamdicom.converters import Converters
+
+        _check_type("converters", options.converters, Converters)
     for name, kind in _NONE_OR.items():
         value = getattr(options, name, None)
         if value is not None:
@@ -253,6 +268,15 @@ def _check_common(options: ReadOptions | WriteOptions) -> None:
         object.__setattr__(options, name, patterns_of(name, getattr(options, name)))
     if options.deidentification is not None:
         _check_deidentification(options, options.deidentification)
+
+
+def _check_actions(actions: Mapping[str, DeviationAction]) -> None:
+    from streamdicom.deviations import DEVIATIONS
+
+    for code, action in actions.items():
+        if code not in DEVIATIONS:
+            raise ValueError(f"no deviation has the code {code!r}")
+        _check(f"deviations[{code!r}]", action, DeviationAction)
 
 
 def _check_deidentification(options: ReadOptions | WriteOptions, deidentification: Deidentification) -> None:
@@ -266,7 +290,6 @@ def _check_deidentification(options: ReadOptions | WriteOptions, deidentificatio
 
 
 _NONE_OR: dict[str, Any] = {
-    "converters": Converters,
     "path": str,
     "on_deviation": Callable,
     "bulk_data_uri_handler": Callable,

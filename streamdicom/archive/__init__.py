@@ -30,18 +30,13 @@ __all__ = [
 ]
 
 _LATE = {
-    "Heads": "heads",
-    "Report": "report",
-    "Skipped": "report",
-    "SpoolFolder": "spools",
-    "Verification": "verifying",
-    "export_archive": "exporting",
-    "import_archive": "importing",
-    "iter_datasets": "reading",
-    "iter_events": "reading",
-    "iter_heads": "reading",
-    "iter_named_events": "reading",
-    "verify_export": "verifying",
-    "versions": "manifest",
+    "exporting": ("export_archive",),
+    "heads": ("Heads",),
+    "importing": ("import_archive",),
+    "manifest": ("versions",),
+    "reading": ("iter_datasets", "iter_events", "iter_heads", "iter_named_events"),
+    "report": ("Report", "Skipped"),
+    "spools": ("SpoolFolder",),
+    "verifying": ("Verification", "verify_export"),
 }
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

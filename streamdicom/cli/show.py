@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from streamdicom._typing import TYPE_CHECKING
-from streamdicom.api import write_events
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, UsageError
 from streamdicom.cli.inputs import event_batches, is_pipe, size_of
@@ -18,15 +17,13 @@ from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.tree import BRIGHT, PLAIN, Tree
 from streamdicom.dicom import FILE_META_GROUP, MAX_WIDTH, tag_for_keyword_key
 from streamdicom.events import END_DATASET, START_DATASET, Event
-from streamdicom.filters import needed_file_meta_of_each, sort_elements
-from streamdicom.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
     from streamdicom.index import DatasetIndex
+    from streamdicom.options import ReadOptions
 
 _BATCH = 4096  # events of a data set that are printed at once
 _JSON_INDENT = 2
-_JSON_OPTIONS = WriteOptions(file_meta=True, trailing_newline=True)  # of file meta, a filter leaves the needed part
 _FILE_META = "0002xxxx"
 
 
@@ -88,13 +85,18 @@ def _print_tree(batches: Iterable[list[Event]], tree: Tree) -> bool:
 
 def _print_json(batches: Iterable[list[Event]]) -> bool:
     """Print each data set as JSON; return True if there are no data sets."""
+    from streamdicom.api import write_events
+    from streamdicom.filters import needed_file_meta_of_each, sort_elements
+    from streamdicom.options import WriteOptions
+
     is_empty = True
     sys.stdout.flush()
+    options = WriteOptions(file_meta=True, trailing_newline=True)  # of file meta, the filter leaves the needed part
     events = needed_file_meta_of_each(sort_elements(chain.from_iterable(batches)))
     for first in events:
         is_empty = False
         one = chain((first,), _rest_of_dataset(events))
-        write_events(one, sys.stdout.buffer, _JSON_INDENT, format="json", options=_JSON_OPTIONS, array=False)
+        write_events(one, sys.stdout.buffer, _JSON_INDENT, format="json", options=options, array=False)
     return is_empty
 
 

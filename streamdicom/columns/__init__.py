@@ -34,18 +34,14 @@ __all__ = [
 ]
 
 _LATE = {
-    "ColumnStream": "stream",
-    "Columns": "schema",
-    "OnMismatch": "rows",
-    "PROBLEMS": "schema",
-    "RowEncoder": "encoding",
-    "TABLE_SUFFIXES": "suffixes",
-    "TableSource": "stream",
-    "TypeOptions": "types",
-    "plan_tasks": "tasks",
-    "read": "stream",
-    "scan": "polars",
-    "table_format": "suffixes",
-    "write_table": "writing",
+    "encoding": ("RowEncoder",),
+    "polars": ("scan",),
+    "rows": ("OnMismatch",),
+    "schema": ("Columns", "PROBLEMS"),
+    "stream": ("ColumnStream", "TableSource", "read"),
+    "suffixes": ("TABLE_SUFFIXES", "table_format"),
+    "tasks": ("plan_tasks",),
+    "types": ("TypeOptions",),
+    "writing": ("write_table",),
 }
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

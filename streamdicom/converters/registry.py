@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from streamdicom._cache import BoundedCache
 from streamdicom._records import NamedTuple
 from streamdicom._typing import Any, ClassVar, TypeAlias, TypeVar
+from streamdicom.converters import in_force
 from streamdicom.dicom import MAX_TAG
 from streamdicom.patterns import Pattern, PatternStep, parse_pattern_step
 
@@ -207,14 +208,7 @@ class Converters:
 
 
 _ACTIVE: ContextVar[Converters | None] = ContextVar("streamdicom.converters", default=None)
-
-
-def converters_in_force(own: Converters | None) -> Converters | None:
-    """Return the converters of the options and of the enclosing ``active`` blocks."""
-    active = _ACTIVE.get()
-    if active is None or own is None:
-        return own or active
-    return active | own
+in_force.find_active = _ACTIVE.get
 
 
 def _parse(key: Key) -> PatternStep | PrivateKey:

@@ -2,154 +2,118 @@
 
 from streamdicom._late import late_names
 from streamdicom._typing import TYPE_CHECKING
-from streamdicom.dicom.charset import (
-    NO_CHARACTER_SET,
-    UNDECODABLE,
-    UNEXPECTED_ESCAPE,
-    CharacterSets,
-    TextDecoder,
-    TextEncoder,
-    character_sets,
-)
-from streamdicom.dicom.charset_terms import (
-    UTF_8_TERM,
-)
-from streamdicom.dicom.dictionary import (
-    NO_MAXIMUM,
-    Definition,
-    definition_of,
-    private_definition,
-    private_name,
-)
-from streamdicom.dicom.fragment_check import (
-    FragmentCheck,
-)
-from streamdicom.dicom.guess import is_decimal, may_have_vr, value_size
-from streamdicom.dicom.number_text import (
-    INTEGER_RANGES,
-    decimal_string,
-    integer_string,
-    is_in_range,
-    is_integer_string,
-    whole_number,
-)
-from streamdicom.dicom.person_name import (
-    NAME_GROUPS,
-    join_name,
-    split_name,
-)
-from streamdicom.dicom.private_blocks import (
-    PrivateBlocks,
-    creator_of,
-    is_private,
-    is_private_creator,
-    reserved_block,
-)
-from streamdicom.dicom.tags import (
-    BITS_ALLOCATED,
-    COLUMNS,
-    DELIMITER_GROUP,
-    DOUBLE_FLOAT_PIXEL_DATA,
-    ENCAPSULATED_DOCUMENT,
-    FILE_META_GROUP,
-    FILE_META_INFORMATION_VERSION,
-    FLOAT_PIXEL_DATA,
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
-    ITEM,
-    ITEM_DELIMITATION,
-    ITEM_TAG_BYTES,
-    LUT_DATA,
-    LUT_DESCRIPTOR,
-    MAX_TAG,
-    MEDIA_STORAGE_SOP_CLASS_UID,
-    MEDIA_STORAGE_SOP_INSTANCE_UID,
-    NUMBER_OF_FRAMES,
-    PALETTE_COLOR_LUT_DESCRIPTORS,
-    PHOTOMETRIC_INTERPRETATION,
-    PIXEL_DATA,
-    PIXEL_REPRESENTATION,
-    ROWS,
-    SAMPLES_PER_PIXEL,
-    SEQUENCE_DELIMITATION,
-    SERIES_INSTANCE_UID,
-    SOP_CLASS_UID,
-    SOP_INSTANCE_UID,
-    SPECIFIC_CHARACTER_SET,
-    STUDY_INSTANCE_UID,
-    TRANSFER_SYNTAX_UID,
-    dictionary_vrs,
-    format_tag,
-    is_group_length,
-    keyword,
-    keyword_key,
-    parse_tag,
-    parse_tag_in_any_form,
-    tag_for_keyword_key,
-)
-from streamdicom.dicom.transfer_syntax import (
-    EXPLICIT_BIG_ENDIAN,
-    EXPLICIT_LITTLE_ENDIAN,
-    EXPLICIT_VR_BIG_ENDIAN,
-    EXPLICIT_VR_LITTLE_ENDIAN,
-    IMPLICIT_LITTLE_ENDIAN,
-    IMPLICIT_VR_LITTLE_ENDIAN,
-    JPIP_HTJ2K_REFERENCED,
-    JPIP_HTJ2K_REFERENCED_DEFLATE,
-    JPIP_REFERENCED,
-    JPIP_REFERENCED_DEFLATE,
-    MAX_FRAGMENT_LENGTH,
-    MAX_SHORT_LENGTH,
-    SHORT_VRS,
-    UNDEFINED_LENGTH,
-    Encoding,
-    encoding_of,
-    is_deflated,
-    is_encapsulated,
-)
-from streamdicom.dicom.uids import (
-    is_uid,
-)
-from streamdicom.dicom.value_field import (
-    DECODERS,
-    ENCODERS,
-    MAX_SINGLE,
-    SPLITTERS,
-    empty_text,
-    field_numbers,
-    field_text,
-    is_single,
-    joined_text,
-    json_field,
-    json_value,
-    swap_words,
-)
-from streamdicom.dicom.value_stream import (
-    ValueEncoder,
-    decode_value,
-)
-from streamdicom.dicom.value_text import (
-    MAX_WIDTH,
-    plain_text,
-    short,
-    value_text,
-    values_text,
-)
-from streamdicom.dicom.vr import (
-    VRS,
-    Form,
-    ValueRepresentation,
-)
 
 if TYPE_CHECKING:
-    from streamdicom.dicom.value_rules import (
-        GROUP_RULES,
-        VALUE_RULES,
-        Fault,
-        segment_faults,
-        too_long,
-        value_faults,
+    from streamdicom.dicom.charset import (
+        NO_CHARACTER_SET,
+        UNDECODABLE,
+        UNEXPECTED_ESCAPE,
+        CharacterSets,
+        TextDecoder,
+        TextEncoder,
+        character_sets,
     )
+    from streamdicom.dicom.charset_terms import UTF_8_TERM
+    from streamdicom.dicom.dictionary import NO_MAXIMUM, Definition, definition_of, private_definition, private_name
+    from streamdicom.dicom.display import MAX_WIDTH, plain_text, short, value_text, values_text
+    from streamdicom.dicom.fragment_check import FragmentCheck
+    from streamdicom.dicom.guess import is_decimal, may_have_vr, value_size
+    from streamdicom.dicom.number_text import (
+        INTEGER_RANGES,
+        decimal_string,
+        integer_string,
+        is_in_range,
+        is_integer_string,
+        whole_number,
+    )
+    from streamdicom.dicom.person_name import NAME_GROUPS, join_name, split_name
+    from streamdicom.dicom.private_blocks import (
+        PrivateBlocks,
+        creator_of,
+        is_private,
+        is_private_creator,
+        reserved_block,
+    )
+    from streamdicom.dicom.tags import (
+        BITS_ALLOCATED,
+        COLUMNS,
+        DELIMITER_GROUP,
+        DOUBLE_FLOAT_PIXEL_DATA,
+        ENCAPSULATED_DOCUMENT,
+        FILE_META_GROUP,
+        FILE_META_INFORMATION_VERSION,
+        FLOAT_PIXEL_DATA,
+        IMPLEMENTATION_CLASS_UID,
+        IMPLEMENTATION_VERSION_NAME,
+        ITEM,
+        ITEM_DELIMITATION,
+        ITEM_TAG_BYTES,
+        LUT_DATA,
+        LUT_DESCRIPTOR,
+        MAX_TAG,
+        MEDIA_STORAGE_SOP_CLASS_UID,
+        MEDIA_STORAGE_SOP_INSTANCE_UID,
+        NUMBER_OF_FRAMES,
+        PALETTE_COLOR_LUT_DESCRIPTORS,
+        PHOTOMETRIC_INTERPRETATION,
+        PIXEL_DATA,
+        PIXEL_REPRESENTATION,
+        ROWS,
+        SAMPLES_PER_PIXEL,
+        SEQUENCE_DELIMITATION,
+        SERIES_INSTANCE_UID,
+        SOP_CLASS_UID,
+        SOP_INSTANCE_UID,
+        SPECIFIC_CHARACTER_SET,
+        STUDY_INSTANCE_UID,
+        TRANSFER_SYNTAX_UID,
+        dictionary_vrs,
+        format_tag,
+        is_group_length,
+        keyword,
+        keyword_key,
+        parse_tag,
+        parse_tag_in_any_form,
+        tag_for_keyword_key,
+    )
+    from streamdicom.dicom.transfer_syntax import (
+        EXPLICIT_BIG_ENDIAN,
+        EXPLICIT_LITTLE_ENDIAN,
+        EXPLICIT_VR_BIG_ENDIAN,
+        EXPLICIT_VR_LITTLE_ENDIAN,
+        IMPLICIT_LITTLE_ENDIAN,
+        IMPLICIT_VR_LITTLE_ENDIAN,
+        JPIP_HTJ2K_REFERENCED,
+        JPIP_HTJ2K_REFERENCED_DEFLATE,
+        JPIP_REFERENCED,
+        JPIP_REFERENCED_DEFLATE,
+        MAX_FRAGMENT_LENGTH,
+        MAX_SHORT_LENGTH,
+        SHORT_VRS,
+        UNDEFINED_LENGTH,
+        Encoding,
+        encoding_of,
+        is_deflated,
+        is_encapsulated,
+    )
+    from streamdicom.dicom.uids import is_uid
+    from streamdicom.dicom.value_field import (
+        DECODERS,
+        ENCODERS,
+        MAX_SINGLE,
+        SPLITTERS,
+        empty_text,
+        field_numbers,
+        field_text,
+        is_single,
+        joined_text,
+        json_field,
+        json_value,
+        swap_words,
+    )
+    from streamdicom.dicom.value_rules import GROUP_RULES, VALUE_RULES, Fault, segment_faults, too_long, value_faults
+    from streamdicom.dicom.value_stream import ValueEncoder, decode_value
+    from streamdicom.dicom.vr import VRS, Form, ValueRepresentation
 
 __all__ = [
     "BITS_ALLOCATED",
@@ -273,8 +237,111 @@ __all__ = [
     "whole_number",
 ]
 
-# They compile many patterns, which few programs need.
-_LATE = dict.fromkeys(
-    ("GROUP_RULES", "VALUE_RULES", "Fault", "segment_faults", "too_long", "value_faults"), "value_rules"
-)
+# A command needs few of them.
+_LATE = {
+    "charset": (
+        "CharacterSets",
+        "NO_CHARACTER_SET",
+        "TextDecoder",
+        "TextEncoder",
+        "UNDECODABLE",
+        "UNEXPECTED_ESCAPE",
+        "character_sets",
+    ),
+    "charset_terms": ("UTF_8_TERM",),
+    "dictionary": ("Definition", "NO_MAXIMUM", "definition_of", "private_definition", "private_name"),
+    "display": ("MAX_WIDTH", "plain_text", "short", "value_text", "values_text"),
+    "fragment_check": ("FragmentCheck",),
+    "guess": ("is_decimal", "may_have_vr", "value_size"),
+    "number_text": (
+        "INTEGER_RANGES",
+        "decimal_string",
+        "integer_string",
+        "is_in_range",
+        "is_integer_string",
+        "whole_number",
+    ),
+    "person_name": ("NAME_GROUPS", "join_name", "split_name"),
+    "private_blocks": ("PrivateBlocks", "creator_of", "is_private", "is_private_creator", "reserved_block"),
+    "tags": (
+        "BITS_ALLOCATED",
+        "COLUMNS",
+        "DELIMITER_GROUP",
+        "DOUBLE_FLOAT_PIXEL_DATA",
+        "ENCAPSULATED_DOCUMENT",
+        "FILE_META_GROUP",
+        "FILE_META_INFORMATION_VERSION",
+        "FLOAT_PIXEL_DATA",
+        "IMPLEMENTATION_CLASS_UID",
+        "IMPLEMENTATION_VERSION_NAME",
+        "ITEM",
+        "ITEM_DELIMITATION",
+        "ITEM_TAG_BYTES",
+        "LUT_DATA",
+        "LUT_DESCRIPTOR",
+        "MAX_TAG",
+        "MEDIA_STORAGE_SOP_CLASS_UID",
+        "MEDIA_STORAGE_SOP_INSTANCE_UID",
+        "NUMBER_OF_FRAMES",
+        "PALETTE_COLOR_LUT_DESCRIPTORS",
+        "PHOTOMETRIC_INTERPRETATION",
+        "PIXEL_DATA",
+        "PIXEL_REPRESENTATION",
+        "ROWS",
+        "SAMPLES_PER_PIXEL",
+        "SEQUENCE_DELIMITATION",
+        "SERIES_INSTANCE_UID",
+        "SOP_CLASS_UID",
+        "SOP_INSTANCE_UID",
+        "SPECIFIC_CHARACTER_SET",
+        "STUDY_INSTANCE_UID",
+        "TRANSFER_SYNTAX_UID",
+        "dictionary_vrs",
+        "format_tag",
+        "is_group_length",
+        "keyword",
+        "keyword_key",
+        "parse_tag",
+        "parse_tag_in_any_form",
+        "tag_for_keyword_key",
+    ),
+    "transfer_syntax": (
+        "EXPLICIT_BIG_ENDIAN",
+        "EXPLICIT_LITTLE_ENDIAN",
+        "EXPLICIT_VR_BIG_ENDIAN",
+        "EXPLICIT_VR_LITTLE_ENDIAN",
+        "Encoding",
+        "IMPLICIT_LITTLE_ENDIAN",
+        "IMPLICIT_VR_LITTLE_ENDIAN",
+        "JPIP_HTJ2K_REFERENCED",
+        "JPIP_HTJ2K_REFERENCED_DEFLATE",
+        "JPIP_REFERENCED",
+        "JPIP_REFERENCED_DEFLATE",
+        "MAX_FRAGMENT_LENGTH",
+        "MAX_SHORT_LENGTH",
+        "SHORT_VRS",
+        "UNDEFINED_LENGTH",
+        "encoding_of",
+        "is_deflated",
+        "is_encapsulated",
+    ),
+    "uids": ("is_uid",),
+    "value_field": (
+        "DECODERS",
+        "ENCODERS",
+        "MAX_SINGLE",
+        "SPLITTERS",
+        "empty_text",
+        "field_numbers",
+        "field_text",
+        "is_single",
+        "joined_text",
+        "json_field",
+        "json_value",
+        "swap_words",
+    ),
+    "value_rules": ("Fault", "GROUP_RULES", "VALUE_RULES", "segment_faults", "too_long", "value_faults"),
+    "value_stream": ("ValueEncoder", "decode_value"),
+    "vr": ("Form", "VRS", "ValueRepresentation"),
+}
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

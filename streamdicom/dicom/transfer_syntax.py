@@ -55,9 +55,9 @@ def _encoding(*, implicit: bool, little_endian: bool) -> Encoding:
     return Encoding(implicit, little_endian, *structs)
 
 
-IMPLICIT_LITTLE_ENDIAN = _encoding(implicit=True, little_endian=True)
-EXPLICIT_LITTLE_ENDIAN = _encoding(implicit=False, little_endian=True)
-EXPLICIT_BIG_ENDIAN = _encoding(implicit=False, little_endian=False)
+IMPLICIT_LITTLE_ENDIAN: Encoding = _encoding(implicit=True, little_endian=True)
+EXPLICIT_LITTLE_ENDIAN: Encoding = _encoding(implicit=False, little_endian=True)
+EXPLICIT_BIG_ENDIAN: Encoding = _encoding(implicit=False, little_endian=False)
 
 _DEFLATED = frozenset({DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, JPIP_REFERENCED_DEFLATE, JPIP_HTJ2K_REFERENCED_DEFLATE})
 _NATIVE = _DEFLATED | {

@@ -12,18 +12,18 @@ Most are imported when they are first accessed (PEP 562).
 
 from streamdicom._late import late_names
 from streamdicom._typing import TYPE_CHECKING
-from streamdicom.filters.pipeline import Pipeline
-from streamdicom.filters.select import select  # a late name cannot be that of a module
-from streamdicom.filters.vr_first import vr_first
-from streamdicom.filters.where import where
 
 if TYPE_CHECKING:
     from streamdicom.filters.bulk_data import load_bulk_data, open_bulk_data, store_bulk_data
     from streamdicom.filters.convert import has_form_of
+    from streamdicom.filters.dataset_filter import where
     from streamdicom.filters.deidentifier import deidentify
+    from streamdicom.filters.element_filter import select
     from streamdicom.filters.file_meta import needed_file_meta, needed_file_meta_of_each
     from streamdicom.filters.fragments import FRAGMENT_FORMS, Frames, fragment_events, value_field
+    from streamdicom.filters.late_vr import vr_first
     from streamdicom.filters.module_check import Module, ModuleCheck, ModuleTables
+    from streamdicom.filters.pipeline import Pipeline
     from streamdicom.filters.position import Position
     from streamdicom.filters.sort import ElementSorter, sort_elements
     from streamdicom.filters.value_check import ValueCheck
@@ -53,25 +53,20 @@ __all__ = [
     "where",
 ]
 
+# A command needs few of them.
 _LATE = {
-    "ElementSorter": "sort",
-    "FRAGMENT_FORMS": "fragments",
-    "Frames": "fragments",
-    "Module": "module_check",
-    "ModuleCheck": "module_check",
-    "ModuleTables": "module_check",
-    "Position": "position",
-    "ValueCheck": "value_check",
-    "deidentify": "deidentifier",
-    "fragment_events": "fragments",
-    "has_form_of": "convert",
-    "load_bulk_data": "bulk_data",
-    "needed_file_meta": "file_meta",
-    "needed_file_meta_of_each": "file_meta",
-    "open_bulk_data": "bulk_data",
-    "sort_elements": "sort",
-    "store_bulk_data": "bulk_data",
-    "value_field": "fragments",
+    "bulk_data": ("load_bulk_data", "open_bulk_data", "store_bulk_data"),
+    "convert": ("has_form_of",),
+    "dataset_filter": ("where",),
+    "deidentifier": ("deidentify",),
+    "element_filter": ("select",),
+    "file_meta": ("needed_file_meta", "needed_file_meta_of_each"),
+    "fragments": ("FRAGMENT_FORMS", "Frames", "fragment_events", "value_field"),
+    "late_vr": ("vr_first",),
+    "module_check": ("Module", "ModuleCheck", "ModuleTables"),
+    "pipeline": ("Pipeline",),
+    "position": ("Position",),
+    "sort": ("ElementSorter", "sort_elements"),
+    "value_check": ("ValueCheck",),
 }
-
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

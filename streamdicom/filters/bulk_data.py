@@ -36,8 +36,8 @@ from streamdicom.filters.fragments import (
     open_fragments,
     put_fragments,
 )
+from streamdicom.filters.late_vr import vr_first
 from streamdicom.filters.position import IDENTIFIERS, Position
-from streamdicom.filters.vr_first import vr_first
 
 _BINARY_VRS = frozenset(vr for vr, row in VRS.items() if row.form is Form.BINARY)
 _NUMBER_SIZE = 8  # bytes, at most

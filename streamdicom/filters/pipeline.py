@@ -1,6 +1,6 @@
 """The chain of filters that options ask for.
 
-The larger ones are imported when options ask for them: most runs of a command need none.
+They are imported when options ask for them: most runs of a command need none.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from streamdicom._typing import TYPE_CHECKING, Protocol, Self
-from streamdicom.bulkdata import BulkDataStore
 from streamdicom.converters import converters_in_force
 from streamdicom.events import Event
-from streamdicom.filters.select import ElementFilter
-from streamdicom.filters.vr_first import VRFirst
-from streamdicom.filters.where import DatasetFilter
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.patterns import DatasetConditions, selection
 
 if TYPE_CHECKING:
+    from streamdicom.bulkdata import BulkDataStore
     from streamdicom.filters.convert import ElementConverter
+    from streamdicom.filters.element_filter import ElementFilter
 
 
 class _Stage(Protocol):
@@ -62,6 +60,8 @@ class Pipeline:
         """
         stages: list[_Stage] = []
         if options.where:
+            from streamdicom.filters.dataset_filter import DatasetFilter
+
             stages.append(DatasetFilter(conditions or DatasetConditions(options.where, options.limits)).run)
         element_filter = _element_filter(options, has_selected)
         converters = converters_in_force(options.converters)
@@ -97,7 +97,11 @@ def _element_filter(
     options: ReadOptions | WriteOptions, has_selected: Callable[[], bool] | None = None
 ) -> ElementFilter | None:
     selected = selection(options.include, options.exclude)
-    return None if selected.is_whole else ElementFilter(selected, has_selected)
+    if selected.is_whole:
+        return None
+    from streamdicom.filters.element_filter import ElementFilter
+
+    return ElementFilter(selected, has_selected)
 
 
 def _element_converter() -> type[ElementConverter]:
@@ -134,4 +138,6 @@ def _waiting(element_filter: ElementFilter | None, converter: ElementConverter |
     asking = [stage.needs_vr for stage in (element_filter, converter) if stage and stage.uses_vrs]
     if not asking:
         return []
+    from streamdicom.filters.late_vr import VRFirst
+
     return [VRFirst(lambda tag: any(needs_vr(tag) for needs_vr in asking), limits.spooled_size).run]

@@ -1,6 +1,7 @@
 """The formats: one table, one detector, and a package for each."""
 
-from streamdicom.formats.choice import chosen_form
+from streamdicom._late import late_names
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.formats.detect import (
     EMPTY,
     HEAD_SIZE,
@@ -14,8 +15,6 @@ from streamdicom.formats.detect import (
     expand,
     recognize,
 )
-from streamdicom.formats.encoded import SelfEncoding
-from streamdicom.formats.raws import MakesRaws
 from streamdicom.formats.spec import (
     DICOM,
     FORMATS,
@@ -31,7 +30,12 @@ from streamdicom.formats.spec import (
     format_named,
     new_writer,
 )
-from streamdicom.formats.writer import ONE_DATASET
+
+if TYPE_CHECKING:
+    from streamdicom.formats.choice import chosen_form
+    from streamdicom.formats.encoded import SelfEncoding
+    from streamdicom.formats.raws import MakesRaws
+    from streamdicom.formats.writer import ONE_DATASET
 
 __all__ = [
     "DICOM",
@@ -63,3 +67,12 @@ __all__ = [
     "new_writer",
     "recognize",
 ]
+
+# Reading a file needs none of them.
+_LATE = {
+    "choice": ("chosen_form",),
+    "encoded": ("SelfEncoding",),
+    "raws": ("MakesRaws",),
+    "writer": ("ONE_DATASET",),
+}
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -25,11 +25,11 @@ from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.raws import MakesRaws
 from streamdicom.formats.spec import DICOM, FORMATS, JSON, XML, FormatName, Parser
-from streamdicom.io import COMPRESSIONS, RAW_DEFLATE, Decompressor, Expansion, compression_of, inflated
 from streamdicom.options import ReadOptions, options_or_default
 
 if TYPE_CHECKING:
     from streamdicom.formats.json import KeyFilter
+    from streamdicom.io import Decompressor, Expansion
 
 UNKNOWN = "unknown"
 """The content of a stream that is not recognized."""
@@ -94,6 +94,8 @@ def detect(head: bytes, *, is_all: bool = False) -> str | None:
 def _detect_binary(head: bytes) -> str:
     if head[DICOM.magic_offset :] in DICOM.magic:
         return DICOM.name
+    from streamdicom.io import compression_of  # imported late: most streams are plain
+
     compression = compression_of(head)
     if compression:
         return compression
@@ -104,6 +106,8 @@ def _detect_binary(head: bytes) -> str:
 
 def _detect_deflated(head: bytes, is_all: bool) -> str | None:
     """Recognize a raw deflate stream, which has no magic number, by its contents."""
+    from streamdicom.io import RAW_DEFLATE, inflated
+
     try:
         for content in inflated(head[:_MAX_BLANK]):
             if (
@@ -192,8 +196,14 @@ class Expander:
     def _recognize(self, content: str | None) -> None:
         if content is not None:
             self._head = None
-            if content in COMPRESSIONS:
-                self._decompressor = Decompressor(content, expansion=self._expansion, free=self._free)
+            if content not in FORMATS:
+                self._decompress(content)
+
+    def _decompress(self, content: str) -> None:
+        from streamdicom.io import COMPRESSIONS, Decompressor
+
+        if content in COMPRESSIONS:
+            self._decompressor = Decompressor(content, expansion=self._expansion, free=self._free)
 
 
 def expand(chunks: Iterable[bytes], expansion: Expansion, free: float = STREAM_FREE_SIZE) -> Iterator[bytes]:

@@ -9,11 +9,11 @@ from streamdicom._records import NamedTuple, record
 from streamdicom._typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
-from streamdicom.io import COMPRESSION_SUFFIXES, Expansion
 from streamdicom.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
     from streamdicom.formats.json import KeyFilter
+    from streamdicom.io import Expansion
 
 FormatName: TypeAlias = Literal["json", "ndjson", "xml", "dicom"]
 """The name of a format that can be written."""
@@ -219,6 +219,8 @@ def form_of_name(name: str | os.PathLike[str]) -> Form:
     >>> form.format.name, form.compression
     ('ndjson', 'gzip')
     """
+    from streamdicom.io import COMPRESSION_SUFFIXES
+
     stem, suffix = os.path.splitext(os.fspath(name))
     compression = COMPRESSION_SUFFIXES.get(suffix.lower())
     if compression:

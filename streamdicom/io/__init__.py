@@ -2,25 +2,35 @@
 
 from streamdicom._late import late_names
 from streamdicom._typing import TYPE_CHECKING
-from streamdicom.io.compression import (
-    COMPRESSION_SUFFIXES,
-    COMPRESSIONS,
-    FREE_SIZE,
-    RAW_DEFLATE,
-    Decompressor,
-    compression_of,
-    decompress,
-    inflated,
-    new_compressor,
-)
-from streamdicom.io.expansion import Expansion
-from streamdicom.io.ranges import Place, absolute, exists, is_folder, is_url, open_place, read_range, size_of
-from streamdicom.io.sources import CHUNK, Source, as_bytes, check_source, check_target, chunks, name_of, not_blank
-from streamdicom.io.targets import NamedFile, Output, Target, hidden, is_special, naming, temporary
 
 if TYPE_CHECKING:
+    from streamdicom.io.compression import (
+        COMPRESSION_SUFFIXES,
+        COMPRESSIONS,
+        FREE_SIZE,
+        RAW_DEFLATE,
+        Decompressor,
+        compression_of,
+        decompress,
+        inflated,
+        new_compressor,
+    )
+    from streamdicom.io.expansion import Expansion
+    from streamdicom.io.ranges import (
+        Place,
+        absolute,
+        exists,
+        is_folder,
+        is_special,
+        is_url,
+        open_place,
+        read_range,
+        size_of,
+    )
     from streamdicom.io.remote import RemoteStatus, file_system, full_url, remote_errors, remote_files, remote_status
+    from streamdicom.io.sources import CHUNK, Source, as_bytes, check_source, check_target, chunks, name_of, not_blank
     from streamdicom.io.spool import LazyValue, SpooledValue, SpoolFile
+    from streamdicom.io.targets import NamedFile, Output, Target, hidden, naming, temporary
     from streamdicom.io.unpacked import MemberPlace, UnpackedFile, content_from
 
 __all__ = [
@@ -71,12 +81,35 @@ __all__ = [
     "temporary",
 ]
 
-# Few reads need them.
+# A command needs few of them.
 _LATE = {
-    **dict.fromkeys(
-        ("RemoteStatus", "file_system", "full_url", "remote_errors", "remote_files", "remote_status"), "remote"
+    "compression": (
+        "COMPRESSIONS",
+        "COMPRESSION_SUFFIXES",
+        "Decompressor",
+        "FREE_SIZE",
+        "RAW_DEFLATE",
+        "compression_of",
+        "decompress",
+        "inflated",
+        "new_compressor",
     ),
-    **dict.fromkeys(("LazyValue", "SpoolFile", "SpooledValue"), "spool"),
-    **dict.fromkeys(("MemberPlace", "UnpackedFile", "content_from"), "unpacked"),
+    "expansion": ("Expansion",),
+    "ranges": (
+        "Place",
+        "absolute",
+        "exists",
+        "is_folder",
+        "is_special",
+        "is_url",
+        "open_place",
+        "read_range",
+        "size_of",
+    ),
+    "remote": ("RemoteStatus", "file_system", "full_url", "remote_errors", "remote_files", "remote_status"),
+    "sources": ("CHUNK", "Source", "as_bytes", "check_source", "check_target", "chunks", "name_of", "not_blank"),
+    "spool": ("LazyValue", "SpoolFile", "SpooledValue"),
+    "targets": ("NamedFile", "Output", "Target", "hidden", "naming", "temporary"),
+    "unpacked": ("MemberPlace", "UnpackedFile", "content_from"),
 }
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 
 from streamdicom._typing import BinaryIO, TypeAlias, cast
@@ -53,6 +54,18 @@ def exists(place: Place) -> bool:
     system, path = file_system(url)
     with remote_errors(url):
         return bool(system.exists(path))
+
+
+def is_special(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is something else than a regular file, such as a pipe.
+
+    >>> is_special(os.devnull), is_special("/none")
+    (True, False)
+    """
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def open_place(place: Place, mode: str = "rb") -> BinaryIO:

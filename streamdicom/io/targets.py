@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from streamdicom._typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeAlias, cast
 from streamdicom.errors import OutputError
 from streamdicom.io.compression import new_compressor
-from streamdicom.io.ranges import is_url
+from streamdicom.io.ranges import is_special, is_url
 from streamdicom.io.sockets import Connection, SendingFile, is_connection
 from streamdicom.io.sources import CHUNK
 
@@ -278,18 +278,6 @@ class Output:
             with suppress(FileNotFoundError):
                 os.unlink(self._partial)
             self._partial = None
-
-
-def is_special(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path is something else than a regular file, such as a pipe.
-
-    >>> is_special(os.devnull), is_special("/none")
-    (True, False)
-    """
-    try:
-        return not stat.S_ISREG(os.stat(path).st_mode)
-    except FileNotFoundError:
-        return False
 
 
 def hidden(name: str) -> str:

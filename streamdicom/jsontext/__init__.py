@@ -60,7 +60,8 @@ __all__ = [
 ]
 
 # Random access and paths need them, and nothing else does.
-_LATE = {"PathMask": "masking"} | dict.fromkeys(
-    ("Ambiguous", "BoundaryScanner", "CommentError", "Joiner", "PartScanner", "Summary", "scan"), "boundaries"
-)
+_LATE = {
+    "boundaries": ("Ambiguous", "BoundaryScanner", "CommentError", "Joiner", "PartScanner", "Summary", "scan"),
+    "masking": ("PathMask",),
+}
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -32,14 +32,10 @@ __all__ = [
 ]
 
 _LATE = {
-    "Catalog": "catalog",
-    "Entry": "catalog",
-    "Level": "qido",
-    "Query": "qido",
-    "Refreshed": "catalog",
-    "ServerLimits": "limits",
-    "parse_query": "qido",
-    "parse_tokens": "access",
-    "server_app": "app",
+    "access": ("parse_tokens",),
+    "app": ("server_app",),
+    "catalog": ("Catalog", "Entry", "Refreshed"),
+    "limits": ("ServerLimits",),
+    "qido": ("Level", "Query", "parse_query"),
 }
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

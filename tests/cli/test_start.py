@@ -136,7 +136,8 @@ def test_run_imports_no_slow_modules_that_it_does_not_need(
 ) -> None:
     arguments, needed = _RUNS[name]
     own = shutil.copytree(folder, tmp_path / "own")
-    run = f"from streamdicom.cli import main; assert main({[name, *arguments]}) == {_CODES.get(name, 0)}"
+    run = f"import sys; sys.argv[1:] = {[name, *arguments]}; from streamdicom.__main__ import main; "
+    run += f"assert main() == {_CODES.get(name, 0)}"
     assert _modules(python, run, own) & _SLOW_MODULES == needed
 
 
@@ -149,10 +150,12 @@ def test_run_takes_about_the_documented_time(name: str, folder: Path, tmp_path: 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["convert", "--help"], ["export", "--help"]])
 def test_help_imports_no_other_package_of_streamdicom(arguments: list[str]) -> None:
-    code = f"import sys; from streamdicom.cli import main; main({arguments}); print(*sys.modules, file=sys.stderr)"
+    code = f"import sys; sys.argv[1:] = {arguments}; from streamdicom.__main__ import main; main()\n"
+    code += "print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     modules = done.stderr.split()
     assert not {"pydicom", "dataclasses", "asyncio", "shtab", "logging", "threading"} & set(modules)
     ours = {name for name in modules if name.startswith("streamdicom.") and not name.startswith("streamdicom.cli")}
     # The engine is named by ``--version``; the others import nothing.
-    assert ours <= {"streamdicom._native", "streamdicom._native._engine", "streamdicom._records", "streamdicom._typing"}
+    known = {"__main__", "_native", "_native._engine", "_records", "_typing"}
+    assert ours <= {f"streamdicom.{name}" for name in known}

@@ -17,10 +17,11 @@ from pydicom.sequence import Sequence
 
 from bench.corpus import entries
 from streamdicom import _native
-from streamdicom.codec import DatasetParser, EventParser
+from streamdicom.codec import DatasetParser
 from streamdicom.datasets import DatasetBuilder, _pydicom, native
 from streamdicom.errors import DatasetError, InputError
 from streamdicom.events import Event
+from streamdicom.formats import EventParser
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 from tests.property.test_engines import DOCUMENTS, damaged_json

@@ -33,7 +33,7 @@ from streamdicom.converters import (
     PrivateKey,
 )
 from streamdicom.filters.convert import ElementConverter
-from streamdicom.filters.vr_first import vr_first
+from streamdicom.filters.late_vr import vr_first
 from tests.support.each import each
 
 _DATE, _NAME, _ID, _SEQUENCE = 0x00080020, 0x00100010, 0x00100020, 0x00081140

@@ -25,14 +25,12 @@ __all__ = [
 ]
 
 _LATE = {
-    "Findings": "base",
-    "FoundDifference": "differences",
-    "JUnitReport": "junit",
-    "JsonReport": "objects",
-    "Report": "base",
-    "SarifReport": "sarif",
-    "TextReport": "text",
-    "ValidationPage": "html",
-    "new_diff_report": "differences",
+    "base": ("Findings", "Report"),
+    "differences": ("FoundDifference", "new_diff_report"),
+    "html": ("ValidationPage",),
+    "junit": ("JUnitReport",),
+    "objects": ("JsonReport",),
+    "sarif": ("SarifReport",),
+    "text": ("TextReport",),
 }
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -15,5 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["JsonParser", "JsonWriter", "KeyFilter", "PathParser", "output_form"]
 
-_LATE = {"JsonParser": "parser", "JsonWriter": "writer", "PathParser": "path", "output_form": "json_text"}
+_LATE = {
+    "json_text": ("output_form",),
+    "parser": ("JsonParser",),
+    "path": ("PathParser",),
+    "writer": ("JsonWriter",),
+}
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

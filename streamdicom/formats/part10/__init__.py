@@ -13,5 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Part10Parser", "Part10Writer", "output_form"]
 
-_LATE = {"Part10Parser": "parser", "Part10Writer": "writer", "output_form": "runs"}
+_LATE = {
+    "parser": ("Part10Parser",),
+    "runs": ("output_form",),
+    "writer": ("Part10Writer",),
+}
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

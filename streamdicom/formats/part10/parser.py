@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from streamdicom import _native
 from streamdicom._cache import BoundedCache
 from streamdicom._push import PIECE_SIZE
-from streamdicom._typing import Any, ClassVar
+from streamdicom._typing import TYPE_CHECKING, Any, ClassVar
 from streamdicom._warn import warn
 from streamdicom.dicom import (
     EXPLICIT_BIG_ENDIAN,
@@ -38,11 +37,13 @@ from streamdicom.formats.first_element import PREFIX, starts_with_element
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext
 from streamdicom.formats.part10.elements import ElementParser
 from streamdicom.formats.part10.headers import read_header, write_header
-from streamdicom.formats.part10.receive_buffer import Inflater
 from streamdicom.formats.part10.runs import encoding_run, run_of_engine
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.io import CHUNK, Expansion
 from streamdicom.options import ReadOptions, options_or_default
+
+if TYPE_CHECKING:
+    from streamdicom.formats.part10.inflater import Inflater
 
 _MAX_WORD_SIZE = 8  # bytes that are swapped as one
 _BETWEEN_ELEMENTS = (ParserState.FILE_META, ParserState.DATASET, ParserState.ELEMENTS)
@@ -85,7 +86,8 @@ class Part10Parser(ElementParser, SelfEncoding):
         super().__init__(options, index)
         self._force = options.force
         self._piece_size = PIECE_SIZE
-        self._new_inflater = partial(Inflater, options.limits, expansion)
+        self._limits = options.limits
+        self._expansion = expansion
         self._inflater: Inflater | None = None
         self._transfer_syntax = ""
         self._meta_end: int | None = None  # the offset after the File Meta Information, as (0002,0000) says
@@ -302,7 +304,9 @@ class Part10Parser(ElementParser, SelfEncoding):
 
     def _dataset(self) -> bool:
         if is_deflated(self._transfer_syntax) and self._inflater is None:
-            self._inflater = self._new_inflater(self._input.offset)
+            from streamdicom.formats.part10.inflater import Inflater  # imported late: few data sets are deflated
+
+            self._inflater = Inflater(self._limits, self._expansion, self._input.offset)
             return False
         if self._input.lacks(8):
             return False

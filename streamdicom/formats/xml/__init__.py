@@ -13,5 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["XmlParser", "XmlWriter", "output_form"]
 
-_LATE = {"XmlParser": "parser", "XmlWriter": "writer", "output_form": "xml_text"}
+_LATE = {
+    "parser": ("XmlParser",),
+    "writer": ("XmlWriter",),
+    "xml_text": ("output_form",),
+}
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -9,7 +9,7 @@ import pytest
 
 from streamdicom.errors import LimitError, OutputError
 from streamdicom.events import Event, EventType
-from streamdicom.filters.vr_first import VRFirst, vr_first
+from streamdicom.filters.late_vr import VRFirst, vr_first
 from tests.formats.json.reading import TAG, element, end_parts, in_dataset, segments, some, start_parts
 from tests.support.memory import peak
 

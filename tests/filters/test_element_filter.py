@@ -23,8 +23,8 @@ from streamdicom import (
     ReadOptions,
     iter_events,
 )
-from streamdicom.filters.select import select
-from streamdicom.filters.vr_first import vr_first
+from streamdicom.filters.element_filter import select
+from streamdicom.filters.late_vr import vr_first
 from streamdicom.formats.json import JsonParser, KeyFilter
 from streamdicom.patterns import DatasetConditions
 from tests.support.strategies import cuts, datasets

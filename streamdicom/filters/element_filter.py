@@ -20,7 +20,7 @@ from streamdicom.events import (
     START_SEQUENCE,
     Event,
 )
-from streamdicom.filters.vr_first import vr_first
+from streamdicom.filters.late_vr import vr_first
 from streamdicom.limits import Limits
 from streamdicom.patterns import Pattern, Selection, selection
 
