@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pool", "in_order"]
 
-__getattr__, __dir__ = late_names(__name__, {"Pool": "pool"}, globals())  # it takes long to import
+__getattr__, __dir__ = late_names(__name__, {"pool": ("Pool",)}, globals())  # it takes long to import
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import suppress
-from pathlib import Path
 
 from streamdicom.archive.journal import Entry
 from streamdicom.archive.layout import Layout
@@ -17,13 +16,13 @@ from streamdicom.io import file_system, remote_errors
 class Destination:
     """The folder of the files, and the SOP Instance UIDs and paths of this run."""
 
-    def __init__(self, root: Path, layout: Layout, on_duplicate: str) -> None:
-        self._root = Path(os.path.realpath(root))
+    def __init__(self, root: str, layout: Layout, on_duplicate: str) -> None:
+        self._root = os.path.realpath(root)
         self._layout = layout
         self._on_duplicate = on_duplicate
         self.tags = layout.tags | {SOP_INSTANCE_UID}
         self.reuses_identical_files = False
-        self._last_folder: Path | None = None  # exists, and is within the root
+        self._last_folder: str | None = None  # exists, and is within the root
         self._seen = sqlite3.connect("", isolation_level=None)  # a temporary database, which spills to disk
         self._seen.execute("PRAGMA journal_mode = OFF")
         self._seen.execute("CREATE TABLE seen (uid TEXT PRIMARY KEY, path TEXT UNIQUE) WITHOUT ROWID")
@@ -32,7 +31,7 @@ class Destination:
     def close(self) -> None:
         self._seen.close()
 
-    def decide(self, index: int, values: dict[int, str], partial: Path) -> Entry:
+    def decide(self, index: int, values: dict[int, str], partial: str) -> Entry:
         """Return the entry of a data set: its path, or that it is skipped as a duplicate.
 
         Raises:
@@ -40,7 +39,7 @@ class Destination:
         """
         uid = values.get(SOP_INSTANCE_UID, "")
         path = self._layout.path(values, index)
-        entry: Entry = {"index": index, "uid": uid, "path": path, "partial": partial.name}
+        entry: Entry = {"index": index, "uid": uid, "path": path, "partial": os.path.basename(partial)}
         entry |= {"replaces": "", "replaces_own": False}
         self._make_folder(path)
         earlier = self._query("SELECT path FROM seen WHERE uid = ?", uid) if uid else None
@@ -68,32 +67,33 @@ class Destination:
 
     def _make_folder(self, path: str) -> None:
         """Make the folder of a path, and check that no link leads out of the root."""
-        folder = (self._root / path).parent
+        folder = os.path.dirname(self.place(path))
         if folder == self._last_folder:
             return
-        if not Path(os.path.realpath(folder)).is_relative_to(self._root):
+        if not os.path.join(os.path.realpath(folder), "").startswith(os.path.join(self._root, "")):
             raise OutputError(f"a link leads from {path} out of the folder")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            os.makedirs(folder, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise OutputError(f"expected a folder for {path}, found a file") from None
         self._last_folder = folder
 
     def _is_folder(self, path: str) -> bool:
-        return not (self._root / path).is_symlink() and (self._root / path).is_dir()
+        found = self.place(path)
+        return not os.path.islink(found) and os.path.isdir(found)
 
-    def _is_taken(self, path: str, partial: Path) -> bool:
+    def _is_taken(self, path: str, partial: str) -> bool:
         """Return whether another file exists at a path."""
-        found = self._root / path
+        found = self.place(path)
         if not os.path.lexists(found):
             return False
-        if not self.reuses_identical_files or not found.is_file() or found.is_symlink():
+        if not self.reuses_identical_files or not os.path.isfile(found) or os.path.islink(found):
             return True
         from filecmp import cmp  # which most runs do not need
 
         return not cmp(found, partial, shallow=False)
 
-    def _free_path(self, path: str, partial: Path) -> str:
+    def _free_path(self, path: str, partial: str) -> str:
         """Return the path with the first number that is not taken."""
         stem, suffix = os.path.splitext(path)
         if suffix[1:].isdigit():  # the last component of a UID
@@ -107,7 +107,7 @@ class Destination:
 
     def place(self, path: str) -> str:
         """Return where the file of a path is."""
-        return str(self._root / path)
+        return os.path.join(self._root, path)
 
     def is_current(self, entry: Entry) -> bool:
         """Return whether no later data set has replaced the file of an entry."""
@@ -115,10 +115,10 @@ class Destination:
         replacing = self._query("SELECT path FROM seen WHERE uid = ?", name)
         return self._on_duplicate != "replace" or replacing == entry["path"]
 
-    def put(self, partial: Path, entry: Entry) -> None:
+    def put(self, partial: str, entry: Entry) -> None:
         """Rename a complete partial file to its path."""
         self._make_folder(entry["path"])
-        partial.replace(self._root / entry["path"])
+        os.replace(partial, self.place(entry["path"]))
         self.enter(entry)
 
     def enter(self, entry: Entry) -> None:
@@ -130,7 +130,8 @@ class Destination:
             self._seen.execute("REPLACE INTO seen VALUES (?, ?)", (entry["uid"] or f"no {entry['index']}", path))
 
     def _remove(self, path: str) -> None:
-        (self._root / path).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(self.place(path))
 
     def _is_known(self, uid: str) -> bool:
         return bool(uid) and self._query("SELECT path FROM seen WHERE uid = ?", uid) is not None
@@ -149,7 +150,7 @@ class RemoteDestination(Destination):
     """
 
     def __init__(self, url: str, layout: Layout, on_duplicate: str) -> None:
-        super().__init__(Path(), layout, on_duplicate)
+        super().__init__("", layout, on_duplicate)
         self._url = url.rstrip("/")
         self._system, self._top = file_system(url)
 
@@ -161,17 +162,17 @@ class RemoteDestination(Destination):
         return f"{self._top.rstrip('/')}/{path}"
 
     def _make_folder(self, path: str) -> None:
-        folder = Path(path).parent
+        folder = os.path.dirname(path)
         if folder != self._last_folder:
             with remote_errors(self._url):
-                self._system.makedirs(self._place(str(folder)), exist_ok=True)
+                self._system.makedirs(self._place(folder), exist_ok=True)
             self._last_folder = folder
 
     def _is_folder(self, path: str) -> bool:
         with remote_errors(self._url):
             return bool(self._system.isdir(self._place(path)))
 
-    def _is_taken(self, path: str, partial: Path) -> bool:
+    def _is_taken(self, path: str, partial: str) -> bool:
         with remote_errors(self._url):
             return bool(self._system.exists(self._place(path)))
 
@@ -179,10 +180,10 @@ class RemoteDestination(Destination):
         with suppress(FileNotFoundError), remote_errors(self._url):
             self._system.rm_file(self._place(path))
 
-    def put(self, partial: Path, entry: Entry) -> None:
+    def put(self, partial: str, entry: Entry) -> None:
         """Copy a complete partial file to its path."""
         self._make_folder(entry["path"])
         with remote_errors(self._url):
-            self._system.put_file(str(partial), self._place(entry["path"]))
-        partial.unlink()
+            self._system.put_file(partial, self._place(entry["path"]))
+        os.unlink(partial)
         self.enter(entry)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from io import BufferedRandom
-from pathlib import Path
 
 from streamdicom._records import NamedTuple, record, replace
 from streamdicom._typing import TYPE_CHECKING
@@ -127,7 +127,7 @@ class FileWriter:
         skip: Whether a data set that fails is skipped.
     """
 
-    folder: Path
+    folder: str
     token: str
     tags: frozenset[int]
     reading: ReadOptions
@@ -160,15 +160,15 @@ class FileWriter:
         """
         values: dict[int, str] = {}
         name = partial_name(index, self.token)
-        partial = self.folder / name
+        partial = os.path.join(self.folder, name)
         try:
             try:
-                with BufferedRandom(NamedFile(partial, "w+", self.folder.parent)) as file:
+                with BufferedRandom(NamedFile(partial, "w+", os.path.dirname(self.folder))) as file:
                     data = load_bulk_data(with_values(events, self.tags, values), self._store)
                     write_events(data, file, format="dicom", options=self.writing)
             except BaseException:
                 with suppress(OSError):
-                    partial.unlink()
+                    os.unlink(partial)
                 raise
         except StreamDicomError as error:
             locate(error, index)
@@ -218,7 +218,8 @@ def write_part(part: Part, writer: FileWriter) -> Iterator[tuple[list[Written], 
         if not is_handed_over:  # the other process has ended
             for one in done:
                 if one.partial:
-                    (writer.folder / one.partial).unlink(missing_ok=True)
+                    with suppress(FileNotFoundError):
+                        os.unlink(os.path.join(writer.folder, one.partial))
 
 
 def read_values(events: Iterator[Event], values: dict[int, str]) -> None:

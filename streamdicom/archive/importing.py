@@ -37,7 +37,6 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from io import BytesIO
 from itertools import islice, starmap
-from pathlib import Path
 
 from streamdicom._records import replace
 from streamdicom._typing import Any, TypeGuard, cast
@@ -173,9 +172,9 @@ def import_archive(
     ticker = Ticker(progress)
     ticker.size_known = description[1] if description else None
     with (
-        closing(SpoolFolder()) if is_url(directory) else _made(Path(directory)) as spool,
+        closing(SpoolFolder()) if is_url(directory) else _made(os.fspath(directory)) as spool,
         closing(_destination(directory, paths, on_duplicate)) as destination,
-        closing(WorkFolder(Path(spool.path if spool else directory), resume)) as work,
+        closing(WorkFolder(spool.path if spool else os.fspath(directory), resume)) as work,
     ):
         bulk = request["bulk_root"], bulk_uri_prefix
         writer = FileWriter(work.path, work.token, destination.tags, reading, writing, *bulk, skip)
@@ -196,7 +195,7 @@ def _check_arguments(on_error: str, on_duplicate: str, jobs: int) -> None:
 def _destination(directory: str | os.PathLike[str], layout: Layout, on_duplicate: str) -> Destination:
     if is_url(directory):
         return RemoteDestination(cast(str, directory), layout, on_duplicate)
-    return Destination(Path(directory), layout, on_duplicate)
+    return Destination(os.fspath(directory), layout, on_duplicate)
 
 
 def _write_options(options: WriteOptions, transfer_syntax: str | None, skip: bool) -> WriteOptions:
@@ -224,21 +223,25 @@ def _describe(source: Source) -> list[Any] | None:
     """Return path, size and time of a file, by which a resumed run recognizes it."""
     if not _is_file(source):
         return None
-    status = remote_status(cast(str, source)) if is_url(source) else Path(source).stat()
+    status = remote_status(cast(str, source)) if is_url(source) else os.stat(source)
     return [os.fspath(source), status.st_size, status.st_mtime_ns]
 
 
 @contextmanager
-def _made(root: Path) -> Iterator[None]:
+def _made(root: str) -> Iterator[None]:
     """Make a folder and its parents; if the run fails, remove those that are empty."""
-    new = [folder for folder in (root, *root.parents) if not folder.exists()]
+    new = []
+    folder = os.path.abspath(root)
+    while not os.path.exists(folder):
+        new.append(folder)
+        folder = os.path.dirname(folder)
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        os.makedirs(root, exist_ok=True)
         yield
     except BaseException:
         with suppress(OSError):
             for folder in new:
-                folder.rmdir()
+                os.rmdir(folder)
         raise
 
 
@@ -342,8 +345,8 @@ class _Import:
         if entry["index"] != index or entry["uid"] != values.get(SOP_INSTANCE_UID, ""):
             raise ResumeError("the stream is not that of the stopped run", Location(dataset_index=index))
         if "path" in entry:
-            partial = self._work.path / entry["partial"]
-            if partial.exists():  # the run was killed before the file was renamed
+            partial = os.path.join(self._work.path, entry["partial"])
+            if os.path.exists(partial):  # the run was killed before the file was renamed
                 self._destination.put(partial, entry)
                 self._count(entry)
                 return
@@ -395,22 +398,23 @@ class _Import:
 
     def _finish(self, written: Written) -> None:
         """Give a complete partial file its path."""
-        partial = self._work.path / written.partial
+        partial = os.path.join(self._work.path, written.partial)
         try:
             entry = self._decide(written, partial)
             self._work.append({**entry, "offset": written.offset})
         except Exception:  # not KeyboardInterrupt: the journal may already have the entry, which needs the file
             if written.partial:
                 with suppress(OSError):
-                    partial.unlink()
+                    os.unlink(partial)
             raise
         if "path" in entry:
             self._destination.put(partial, entry)
         elif written.partial:
-            partial.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(partial)
         self._count(entry)
 
-    def _decide(self, written: Written, partial: Path) -> Entry:
+    def _decide(self, written: Written, partial: str) -> Entry:
         """Return the entry of a data set."""
         if written.skipped:
             return {"index": written.index, "uid": written.uid, "skipped": written.skipped}

@@ -10,13 +10,13 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
-from pathlib import Path
 
 from streamdicom.archive.journal import Entry, Journal, check_request
 from streamdicom.errors import ResumeError
 from streamdicom.io import naming
 
 _NAME = ".streamdicom"
+_PARTIAL = ".partial"
 
 
 class WorkFolder:
@@ -35,13 +35,13 @@ class WorkFolder:
         ResumeError: Another run writes to the folder, or the work folder is a link.
     """
 
-    def __init__(self, root: Path, resume: bool) -> None:
-        self.path = root / _NAME
-        if self.path.is_symlink():
+    def __init__(self, root: str, resume: bool) -> None:
+        self.path = os.path.join(root, _NAME)
+        if os.path.islink(self.path):
             raise ResumeError(f"expected a folder at {self.path}, found a link")
         with naming(root):
-            self.path.mkdir(exist_ok=True)
-            self._journal = Journal(self.path / "journal")
+            os.makedirs(self.path, exist_ok=True)
+            self._journal = Journal(os.path.join(self.path, "journal"))
         self._resume = resume
         self.token = os.urandom(4).hex()
         self.is_lost = False
@@ -102,9 +102,10 @@ class WorkFolder:
 
     def remove_leftovers(self) -> None:
         """Remove the partial files that no entry needs."""
-        for partial in self.path.glob("*.partial"):
-            if partial.name != self._last:
-                partial.unlink(missing_ok=True)
+        for name in os.listdir(self.path):
+            if name.endswith(_PARTIAL) and name != self._last:
+                with suppress(FileNotFoundError):
+                    os.unlink(os.path.join(self.path, name))
 
     def close(self) -> None:
         """Remove the files that the next run does not need, and release the folder."""
@@ -114,7 +115,7 @@ class WorkFolder:
             self._journal.remove()
         self._journal.close()
         with suppress(OSError):  # the folder still has the journal
-            self.path.rmdir()
+            os.rmdir(self.path)
 
 
 def partial_name(index: int, token: str) -> str:
@@ -123,4 +124,4 @@ def partial_name(index: int, token: str) -> str:
     >>> partial_name(17, "1f")
     '17.1f.partial'
     """
-    return f"{index}.{token}.partial"
+    return f"{index}.{token}{_PARTIAL}"

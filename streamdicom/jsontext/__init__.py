@@ -9,16 +9,9 @@ The tokenizer and the emitter never hold a whole document in memory.
 
 from streamdicom._late import late_names
 from streamdicom._typing import TYPE_CHECKING
-from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64, encode_base64
-from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
-from streamdicom.jsontext.grammar import Expect
-from streamdicom.jsontext.origin import FIRST, NEXT, Origin
-from streamdicom.jsontext.stretch import Stretch
-from streamdicom.jsontext.strings import SURROGATE, length_in_bytes
-from streamdicom.jsontext.tokenizer import JsonTokenizer
-from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
 
 if TYPE_CHECKING:
+    from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64, encode_base64
     from streamdicom.jsontext.boundaries import (
         Ambiguous,
         BoundaryScanner,
@@ -28,7 +21,14 @@ if TYPE_CHECKING:
         Summary,
         scan,
     )
+    from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
+    from streamdicom.jsontext.grammar import Expect
     from streamdicom.jsontext.masking import PathMask
+    from streamdicom.jsontext.origin import FIRST, NEXT, Origin
+    from streamdicom.jsontext.stretch import Stretch
+    from streamdicom.jsontext.strings import SURROGATE, length_in_bytes
+    from streamdicom.jsontext.tokenizer import JsonTokenizer
+    from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
 
 __all__ = [
     "DEPTHS",
@@ -59,9 +59,17 @@ __all__ = [
     "scan",
 ]
 
-# Random access and paths need them, and nothing else does.
+# A command needs few of them.
 _LATE = {
+    "base64": ("Base64Decoder", "Base64Encoder", "decode_base64", "encode_base64"),
     "boundaries": ("Ambiguous", "BoundaryScanner", "CommentError", "Joiner", "PartScanner", "Summary", "scan"),
+    "emitter": ("JsonEmitter", "ONE_LINE"),
+    "grammar": ("Expect",),
     "masking": ("PathMask",),
+    "origin": ("FIRST", "NEXT", "Origin"),
+    "stretch": ("Stretch",),
+    "strings": ("SURROGATE", "length_in_bytes"),
+    "tokenizer": ("JsonTokenizer",),
+    "tokens": ("DEPTHS", "NUMBER_TEXT", "Token", "TokenType"),
 }
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.errors import OutputError
-from streamdicom.jsontext import DEPTHS, JsonEmitter, TokenType
+from streamdicom.jsontext import DEPTHS, TokenType
 from streamdicom.limits import Limits
+
+if TYPE_CHECKING:
+    from streamdicom.jsontext import JsonEmitter
 
 _STRING_SEGMENT = int(TokenType.STRING_SEGMENT)
 
@@ -22,8 +26,9 @@ class Capture:
 
     def __init__(self, limits: Limits) -> None:
         self._max_size = limits.segment_size
+        self._max_depth = limits.depth
         self._blocks: list[bytes] = []
-        self._emitter: JsonEmitter | None = JsonEmitter(self._blocks.append, depth=limits.depth)
+        self._made_emitter: JsonEmitter | None = None
         self._size = 0
         self._depth = 0
         self.is_complete = False
@@ -34,9 +39,8 @@ class Capture:
         self._depth += DEPTHS.get(kind, 0)
         self._size += len(text) + 1
         if self._size > self._max_size:
-            self._emitter = None
             self._blocks.clear()
-        if self._emitter:
+        else:
             try:
                 self._emitter.write([(kind, text)])
             except OutputError:  # NaN, which is not JSON
@@ -45,9 +49,17 @@ class Capture:
         self.is_complete = self._depth == 0 and kind != _STRING_SEGMENT
 
     @property
+    def _emitter(self) -> JsonEmitter:
+        if self._made_emitter is None:
+            from streamdicom.jsontext import JsonEmitter  # imported late: few values are captured
+
+            self._made_emitter = JsonEmitter(self._blocks.append, depth=self._max_depth)
+        return self._made_emitter
+
+    @property
     def text(self) -> str:
         """The text, or an empty string if it was too long."""
-        if self._emitter is None:
+        if self._size > self._max_size:
             return ""
         self._emitter.flush()
         return b"".join(self._blocks).decode()

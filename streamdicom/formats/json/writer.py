@@ -17,7 +17,7 @@ from streamdicom.formats.json.element_text import element_text_of, string
 from streamdicom.formats.json.json_text import json_text_of_engine, most_levels, most_sequences
 from streamdicom.formats.text_writer import TextWriter, WriterState
 from streamdicom.formats.writer import BLOCK_SIZE, MIN_BLOCK_SIZE, Moves, value_error, vr_info
-from streamdicom.jsontext import ONE_LINE, JsonEmitter, JsonTokenizer
+from streamdicom.jsontext import ONE_LINE, JsonEmitter
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions, options_or_default
 
@@ -270,6 +270,8 @@ def _check_json(text: str, depth: int) -> None:
     Raises:
         OutputError: The text is not.
     """
+    from streamdicom.jsontext import JsonTokenizer  # imported late: most writers need none
+
     length = max(12, 4 * len(text))
     reader = JsonTokenizer(Limits(depth=max(1, depth), segment_size=length, number_length=length))
     try:

@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 
 __all__ = ["Library", "Opened", "browse_app"]
 
-_LATE = {"Library": "library", "Opened": "app", "browse_app": "app"}
+_LATE = {"app": ("Opened", "browse_app"), "library": ("Library",)}
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())
