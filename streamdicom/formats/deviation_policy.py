@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 
-from streamdicom.deviations import DEVIATIONS, Deviation, Severity, warner
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.errors import InputError, Location
 from streamdicom.options import OnError, ReadOptions
 from streamdicom.patterns import selection
+
+if TYPE_CHECKING:
+    from streamdicom._warn import Warner
 
 _WRONG_VALUE = "wrong-value"
 
@@ -31,10 +35,10 @@ class DeviationPolicy(ABC):
     """
 
     def __init__(self, options: ReadOptions, error: type[InputError], on_error: OnError = "raise") -> None:
-        default = "error" if options.profile == "strict" else "report"
+        self._default_action = "error" if options.profile == "strict" else "report"
+        self._own_actions = options.deviations
         on_error = options.on_error or on_error
-        self._actions = {code: options.deviations.get(code, default) for code in DEVIATIONS}
-        self._raises = on_error == "raise" or self._actions[_WRONG_VALUE] == "error"
+        self._raises = on_error == "raise" or self._action(_WRONG_VALUE) == "error"
         self.keeps = on_error == "keep"
         self._error = error
         self._on_deviation = options.on_deviation
@@ -46,7 +50,16 @@ class DeviationPolicy(ABC):
 
     def accepts(self, code: str) -> bool:
         """True if a deviation with this code is not an error."""
-        return self._actions[code] != "error"
+        return self._action(code) != "error"
+
+    def _action(self, code: str) -> str:
+        return self._own_actions.get(code, self._default_action)
+
+    @cached_property
+    def _warn(self) -> Warner:
+        from streamdicom.deviations import warner  # imported late: most streams have no deviations
+
+        return warner()
 
     def report(self, code: str, message: str) -> None:
         """Report a deviation at the current place.
@@ -54,7 +67,7 @@ class DeviationPolicy(ABC):
         Raises:
             InputError: The deviation is an error.
         """
-        action = self._actions[code]
+        action = self._action(code)
         if action == "error":
             raise self._new_error(message)
         if action == "report":
@@ -104,7 +117,6 @@ class PlacedDeviationPolicy(DeviationPolicy):
     ) -> None:
         super().__init__(options, error, on_error)
         self._locate = locate
-        self._warn = warner()
         self._selection = selection(options.include, options.exclude)
 
     def report(self, code: str, message: str) -> None:
@@ -127,6 +139,8 @@ class PlacedDeviationPolicy(DeviationPolicy):
         return self._error(message, self._locate())
 
     def _deliver(self, code: str, message: str) -> None:
+        from streamdicom.deviations import DEVIATIONS, Deviation, Severity
+
         severity = DEVIATIONS[code].severity
         if self._on_deviation is not None:
             self._on_deviation(Deviation(code, severity, self._locate(), message))

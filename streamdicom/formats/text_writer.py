@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
 from streamdicom._typing import Any, ClassVar
-from streamdicom.deviations import warner
 from streamdicom.dicom import SPECIFIC_CHARACTER_SET, UTF_8_TERM, VRS, Form
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import CLOSING, ELEMENT, OPENING, EventType
@@ -113,7 +112,6 @@ class TextWriter(Writer):
     def __init__(self, rules: ElementRules, *, max_sequences: int, is_stream: bool, on_error: OnError) -> None:
         super().__init__()
         self._on_error = on_error
-        self._warn = warner()
         self._rules = rules
         self._max_sequences = max_sequences
         self._is_stream = is_stream

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 
 from streamdicom._encoded import ENCODED
 from streamdicom._push import StickyWriter
-from streamdicom._typing import Any, ClassVar, TypeAlias
+from streamdicom._typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from streamdicom.dicom import VRS, Form, ValueRepresentation, format_tag
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import (
@@ -25,6 +26,9 @@ from streamdicom.events import (
     Event,
     EventType,
 )
+
+if TYPE_CHECKING:
+    from streamdicom._warn import Warner
 
 BLOCK_SIZE = 64 * 1024
 """Characters or bytes that a writer gathers before it passes them on."""
@@ -57,6 +61,12 @@ class Writer(StickyWriter, ABC):
         self._state: int = 0
         self._index: int | None = None
         self._event: Event = (0, 0, "", None)  # the last one, for errors
+
+    @cached_property
+    def _warn(self) -> Warner:
+        from streamdicom.deviations import warner  # imported late: most data sets need no warning
+
+        return warner()
 
     def write(self, event: Event) -> None:
         """Write one event; see ``write_all``."""

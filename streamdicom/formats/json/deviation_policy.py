@@ -5,11 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 
-from streamdicom.deviations import DEVIATIONS, Deviation, warner
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.errors import DicomJsonError, InputError, JsonSyntaxError, Location
 from streamdicom.formats.deviation_policy import DeviationPolicy
 from streamdicom.jsontext import JsonTokenizer, Token
 from streamdicom.options import ReadOptions
+
+if TYPE_CHECKING:
+    from streamdicom.deviations import Deviation
 
 _JSON_CODES = ("byte-order-mark", "trailing-comma", "comment", "bare-nonfinite")
 
@@ -27,7 +30,6 @@ class JsonDeviationPolicy(DeviationPolicy):
 
     def __init__(self, options: ReadOptions, locate: Callable[[], tuple[int, int | None, str]]) -> None:
         super().__init__(options, DicomJsonError)
-        self._warn = warner()
         self._locate = locate
         self._pending: list[tuple[int, int | None, str, str, str]] = []
 
@@ -43,8 +45,8 @@ class JsonDeviationPolicy(DeviationPolicy):
 
     def report_at(self, location: Location, code: str, message: str) -> None:
         """Report a deviation that is accepted, at a place that is known."""
-        if self._on_deviation is not None and self._actions[code] == "report":
-            self._on_deviation(Deviation(code, DEVIATIONS[code].severity, location, message))
+        if self._on_deviation is not None and self._action(code) == "report":
+            self._on_deviation(_deviation(code, location, message))
 
     def _deliver(self, code: str, message: str) -> None:
         if self._on_deviation is None:
@@ -56,7 +58,7 @@ class JsonDeviationPolicy(DeviationPolicy):
         """Return an error for the first departure from JSON that is not accepted."""
         for offset, code in sorted(departures):
             if not self.accepts(code):
-                return JsonSyntaxError(DEVIATIONS[code].meaning.partition(";")[0], Location(offset))
+                return JsonSyntaxError(_fault(code), Location(offset))
         return None
 
     def flush(self, json: JsonTokenizer, error: InputError | None) -> None:
@@ -66,7 +68,7 @@ class JsonDeviationPolicy(DeviationPolicy):
             offsets = json.locate_all([index for index, *_ in self._pending])
             for offset, (_, index, path, code, message) in zip(offsets, self._pending, strict=True):
                 location = Location(offset, index, path)
-                found.append(Deviation(code, DEVIATIONS[code].severity, location, message))
+                found.append(_deviation(code, location, message))
             self._pending.clear()
         if self._on_deviation is not None:
             for deviation in sorted(found, key=lambda deviation: deviation.location.byte_offset or 0):
@@ -75,11 +77,23 @@ class JsonDeviationPolicy(DeviationPolicy):
     def _departures(self, json: JsonTokenizer, error: InputError | None) -> Iterable[Deviation]:
         end = error.location.byte_offset if error else None
         for offset, code in json.departures:
-            if self._actions[code] == "report" and (end is None or offset < end):
+            if self._action(code) == "report" and (end is None or offset < end):
                 if self._on_deviation is None:
                     self._warn(code)
-                message = DEVIATIONS[code].meaning.partition(";")[0]
-                yield Deviation(code, DEVIATIONS[code].severity, Location(offset), message)
+                yield _deviation(code, Location(offset), _fault(code))
+
+
+def _deviation(code: str, location: Location, message: str) -> Deviation:
+    from streamdicom.deviations import DEVIATIONS, Deviation  # imported late: most streams have none
+
+    return Deviation(code, DEVIATIONS[code].severity, location, message)
+
+
+def _fault(code: str) -> str:
+    """Return the first part of the meaning of a code."""
+    from streamdicom.deviations import DEVIATIONS
+
+    return DEVIATIONS[code].meaning.partition(";")[0]
 
 
 def before(json: JsonTokenizer, tokens: Sequence[Token], first: int, offset: int) -> Sequence[Token]:

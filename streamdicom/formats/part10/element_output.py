@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from streamdicom._typing import Any, BinaryIO
-from streamdicom.deviations import warner
 from streamdicom.dicom import (
     FILE_META_GROUP,
     IMPLICIT_VR_LITTLE_ENDIAN,
@@ -55,7 +54,6 @@ class ElementOutput(Writer):
         check_transfer_syntax(options.transfer_syntax)
         self._limits = options.limits
         self._on_error = options.on_error
-        self._warn = warner()
         self._target = target
         self._temporary = temporary
         self._max_sequences = most_sequences(options.limits)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from streamdicom._typing import Any
-from streamdicom.deviations import DEVIATIONS
 from streamdicom.dicom import (
     DECODERS,
     FILE_META_GROUP,
@@ -83,6 +82,8 @@ class LongValueParser(RecoveringParser):
     def _report_faults(self, codes: Collection[str]) -> None:
         """Report deviations of the current element, by their codes."""
         for code in sorted(codes):
+            from streamdicom.deviations import DEVIATIONS  # imported late: most files have no deviations
+
             self._policy.report(code, DEVIATIONS[code].meaning)
 
     def _check_padding(self, vr: str, data: bytes) -> None:
