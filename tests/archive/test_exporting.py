@@ -431,8 +431,8 @@ def progress(_):
     for child in multiprocessing.active_children():
         os.kill(child.pid, signal.SIGKILL)
 if __name__ == "__main__":
-    import streamdicom.archive.report as report
-    report._INTERVAL = 0
+    import streamdicom.progress as reporting
+    reporting._INTERVAL = 0
     try:
         export_archive({str(corpus)!r}, {str(tmp_path / "out.json")!r}, jobs=2, progress=progress)
     except ChildProcessError as error:
@@ -648,7 +648,7 @@ def test_removed_state_starts_again(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_two_runs_cannot_write_the_same_output(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamdicom.archive.report._INTERVAL", -1.0)  # progress is reported at once
+    monkeypatch.setattr("streamdicom.progress._INTERVAL", -1.0)  # progress is reported at once
     reported = 0
 
     def again(progress: Progress) -> None:
