@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable
 
 from streamdicom._typing import TYPE_CHECKING
-from streamdicom.api import write_events
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import is_pipe
@@ -33,6 +32,8 @@ def index_of(source: str) -> DatasetIndex | None:
 
 def write_picked(arguments: Arguments, events: Iterable[Event]) -> None:
     """Write the events to the target of a command."""
+    from streamdicom.api import write_events  # which a count does not need
+
     to = json_format(arguments.target, arguments.to)
     with usage_errors():
         write_events(events, target_of(arguments.target), arguments.indent, format=to)

@@ -10,12 +10,12 @@ from contextlib import contextmanager, suppress
 
 from streamdicom._typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeAlias, cast
 from streamdicom.errors import OutputError
-from streamdicom.io.compression import new_compressor
 from streamdicom.io.ranges import is_special, is_url
 from streamdicom.io.sockets import Connection, SendingFile, is_connection
 from streamdicom.io.sources import CHUNK
 
 if TYPE_CHECKING:
+    from streamdicom.io.compression import Compressor
     from streamdicom.io.remote import RemoteOutput
 
 _MAX_IN_MEMORY = 1024 * 1024  # bytes of a temporary file
@@ -149,7 +149,11 @@ class Output:
 
     def __init__(self, target: Target, compression: str | None = None) -> None:
         self.is_connection = False
-        self._compressor = new_compressor(compression) if compression else None
+        self._compressor: Compressor | None = None
+        if compression:
+            from streamdicom.io.compression import new_compressor  # imported late: most targets are plain
+
+            self._compressor = new_compressor(compression)
         self._is_whole = True  # False while a write is under way, and after one has failed
         self._name: str | os.PathLike[str] = ""  # as the caller gave it
         self._path: str | None = None

@@ -14,13 +14,16 @@ from itertools import accumulate
 
 from streamdicom._late import late_pattern
 from streamdicom._push import StickyWriter
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.errors import InputError, OutputError
 from streamdicom.jsontext.base64 import Base64Encoder
 from streamdicom.jsontext.escapes import escaper
 from streamdicom.jsontext.strings import SURROGATE
-from streamdicom.jsontext.tokenizer import JsonTokenizer
 from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
 from streamdicom.limits import Limits
+
+if TYPE_CHECKING:
+    from streamdicom.jsontext.tokenizer import JsonTokenizer
 
 _BLOCK_SIZE = 64 * 1024
 _MAX_NUMBER_LENGTH = 1 << 30  # the text is the caller's own
@@ -255,6 +258,8 @@ class JsonEmitter(StickyWriter):
         if self._raw_error:
             raise self._raw_error
         if self._tokenizer is None:
+            from streamdicom.jsontext.tokenizer import JsonTokenizer  # imported late: few texts are reformatted
+
             # One level more than allowed, so that the emitter reports the excess depth.
             self._tokenizer = JsonTokenizer(Limits(depth=self._depth + 1, number_length=_MAX_NUMBER_LENGTH))
             self._raw_state = self._state
@@ -285,6 +290,8 @@ class JsonEmitter(StickyWriter):
 
     def _tokens(self, text: str, depth: int) -> list[Token]:
         """Return the tokens of a JSON value at a depth."""
+        from streamdicom.jsontext.tokenizer import JsonTokenizer
+
         length = max(12, 4 * len(text))
         tokenizer = JsonTokenizer(Limits(depth=length, segment_size=length, number_length=length))
         try:

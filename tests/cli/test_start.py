@@ -78,35 +78,42 @@ _SLOW_MODULES = {
     "argparse", "ast", "asyncio", "bz2", "calendar", "concurrent.futures", "dataclasses", "datetime", "decimal",
     "email", "gettext", "hashlib", "http.client", "httpx2", "inspect", "json", "locale", "logging", "lzma",
     "multiprocessing", "numpy", "pathlib", "pickle", "platform", "pyarrow", "pydicom", "random", "shutil",
-    "socket", "sqlite3", "ssl", "streamdicom.converters.dates", "streamdicom.deidentification",
-    "streamdicom.filters.bulk_data", "streamdicom.filters.convert", "streamdicom.index.sidecar",
-    "streamdicom.io.remote", "streamdicom.io.unpacked", "streamdicom.jsontext", "subprocess", "tarfile",
+    "socket", "sqlite3", "ssl", "streamdicom.api.writing", "streamdicom.bulkdata.policy",
+    "streamdicom.converters.dates", "streamdicom.converters.registry", "streamdicom.deidentification",
+    "streamdicom.deviations", "streamdicom.filters.bulk_data", "streamdicom.filters.convert",
+    "streamdicom.index.sidecar", "streamdicom.io.compression", "streamdicom.io.remote", "streamdicom.io.unpacked",
+    "streamdicom.jsontext", "streamdicom.jsontext.emitter", "streamdicom.jsontext.tokenizer", "subprocess", "tarfile",
     "tempfile", "textwrap", "threading", "traceback", "typing", "unicodedata", "urllib.parse", "urllib.request",
     "uvicorn", "weakref", "zipfile",
 }  # fmt: skip
-_TEXT = {"streamdicom.jsontext"}
-_REMOTE = {"streamdicom.io.remote", "streamdicom.io.unpacked"}
-_INDEX = {"streamdicom.index.sidecar", *_REMOTE}
+_TOKENS = {"streamdicom.jsontext", "streamdicom.jsontext.tokenizer"}
+_OUTPUT = {"streamdicom.api.writing", "streamdicom.bulkdata.policy"}
+_JSON_OUTPUT = {"streamdicom.jsontext", "streamdicom.jsontext.emitter", *_OUTPUT}
+_REMOTE = {"streamdicom.io.compression", "streamdicom.io.remote"}
+_MEMBERS = {"streamdicom.io.unpacked", *_REMOTE}
+_INDEX = {"streamdicom.index.sidecar", *_MEMBERS}
 
 # The arguments of a run of each command on a small input, and the modules above that it needs.
 _RUNS: dict[str, tuple[list[str], set[str]]] = {
-    "convert": (["ct.dcm", "-", "--to", "json"], _TEXT),
+    "convert": (["ct.dcm", "-", "--to", "json"], _JSON_OUTPUT),
     "show": (["ct.dcm"], set()),
-    "count": (["ct.json"], _TEXT),
-    "head": (["ct.json", "-"], _TEXT),
-    "sample": (["ct.json", "-"], {"random", *_TEXT}),
-    "split": (["ct.json", "-n", "1", "-o", "parts"], _TEXT | _REMOTE),
-    "index": (["ct.json"], {"json", *_TEXT, *_INDEX}),
-    "validate": (["ct.dcm"], set()),
-    "diff": (["ct.dcm", "ct.json"], _TEXT),
-    "export": (["ct.dcm", "-o", "out.json"], {"json", *_REMOTE, *_TEXT}),
+    "count": (["ct.json"], _TOKENS),
+    "head": (["ct.json", "-"], _TOKENS | _JSON_OUTPUT),
+    "sample": (["ct.json", "-"], {"random", *_TOKENS, *_JSON_OUTPUT}),
+    "split": (["ct.json", "-n", "1", "-o", "parts"], _TOKENS | _JSON_OUTPUT | _MEMBERS),
+    "index": (["ct.json"], {"json", "streamdicom.jsontext", *_INDEX}),
+    "validate": (["ct.dcm"], {"streamdicom.deviations"}),
+    "diff": (["ct.dcm", "ct.json"], _TOKENS),
+    "export": (["ct.dcm", "-o", "out.json"], {"json", "streamdicom.deviations", *_JSON_OUTPUT, *_MEMBERS}),
     "import": (
         ["ct.json", "-o", "out"],
-        {"datetime", "json", "pathlib", "sqlite3", "streamdicom.filters.bulk_data", "streamdicom.io.remote"}
-        | {"urllib.parse", *_TEXT},
+        {"datetime", "json", "sqlite3", "streamdicom.deviations", "streamdicom.filters.bulk_data"}
+        | _TOKENS
+        | _OUTPUT
+        | _REMOTE,
     ),
-    "verify": (["ct.json"], _TEXT | _INDEX),
-    "send": (["ct.json", "localhost:1"], {"socket", "unicodedata"}),
+    "verify": (["ct.json"], {"streamdicom.deviations", *_TOKENS, *_INDEX}),
+    "send": (["ct.json", "localhost:1"], {"socket", "unicodedata", *_OUTPUT}),
     # The checks of the arguments need no server, Arrow or HTTP client.
     "serve": (["no-such-folder"], set()),
     "table": (["ct.json", "--columns", "Rows", "-o", "a.txt"], set()),
