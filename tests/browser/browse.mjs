@@ -322,6 +322,12 @@ const scenes = {
     return { pixels: pixels.filter((_, place) => place % 4 === 0), labels, faults: page.faults };
   },
 
+  async tabs(page, { url }) {
+    await open(page, url);
+    await page.waitForSelector('#tree .row');
+    return { tabs: await page.locator('[role=tab]:visible').allTextContents(), faults: page.faults };
+  },
+
   async export(page, { url }) {
     await open(page, url);
     await page.click('#export');

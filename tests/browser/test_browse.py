@@ -257,6 +257,16 @@ def test_frame_and_curves_are_shown() -> None:
     assert len(found["labels"]) == 12
 
 
+@pytest.mark.parametrize(
+    ("value", "is_shown"), [('"InlineBinary":"AAAA"', True), ('"BulkDataURI":"http://x/1"', False)]
+)
+def test_pixels_elsewhere_have_no_tab(tmp_path: Path, value: str, is_shown: bool) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('[{"7FE00010":{"vr":"OW",%s}}]' % value)
+    with browsing(path) as (_, url):
+        assert ("Image" in _run("tabs", url)["tabs"]) == is_shown
+
+
 def test_export_is_downloaded(url: str) -> None:
     found = drive(_SCENARIO, scene="export", url=url)
     assert found["name"] == "datasets.ndjson"

@@ -92,7 +92,7 @@ export class DatasetView {
       this.format = found.source.format;
       this.where.textContent = `#${counted(number)}  ${found.source.name}  byte ${counted(found.start)}`;
       this.where.title = this.where.textContent;
-      this.tags = new Set(this.tree.nodes.filter((node) => node.row).map((node) => node.row.tag));
+      this.tags = new Set(this.tree.nodes.filter((node) => node.row && node.row.kind !== "reference").map((node) => node.row.tag)); // of what is there
       this.showTabs();
       if (path) await this.reveal(path);
       if (this.tab !== "deviations") await new Promise((resolve) => setTimeout(resolve, PATIENCE));
