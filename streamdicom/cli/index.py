@@ -25,6 +25,11 @@ def _build(source: str, jobs: int, skipped: SkippedInputs) -> None:
         def show(progress: Progress) -> None:
             line.update(f"Indexing {source}", progress.size, progress.size_known)
 
-        with build_index(source, jobs=jobs, progress=show, on_fault=skipped.add if skipped.skips else None) as index:
-            count = len(index)
+        on_fault = skipped.add if skipped.skips else None
+        try:
+            with build_index(source, jobs=jobs, progress=show, on_fault=on_fault) as index:
+                count = len(index)
+        except OSError as error:
+            error.filename = error.filename or source  # which an error of a read lacks
+            raise
     console.note(f"{sidecar_of(source)}: {counted(count, 'data set')}")
