@@ -252,13 +252,6 @@ type Document = (usize, bool, bool, bool, i64);
 /// The tag of a sequence, whether its VR precedes the items, and the index of its item.
 type OpenSequence = (u32, bool, i64);
 
-/// The tags of a data set or an item in ascending order, and the highest that was lower than one before it.
-type KnownTags = (Vec<u32>, Option<u32>);
-
-fn before_of(known: Option<KnownTags>) -> Before {
-    known.map_or(Before::Unknown, |(tags, lower)| Before::Known(tags, lower))
-}
-
 /// The number of a habit, the VR, the index in the data, the index of the data set, and the tag path.
 type PlacedMark = (u32, Option<&'static str>, usize, i64, String);
 
@@ -276,7 +269,7 @@ fn json_run<'py>(
     document: Document,
     element: (u32, &str),
     sequences: Vec<OpenSequence>,
-    levels: Vec<(i64, Option<KnownTags>)>,
+    levels: Vec<(i64, Option<Vec<u32>>)>,
     skipped: &str,
     filter: Option<&JsonFilter>,
     events: &Bound<'py, PyList>,
@@ -306,7 +299,10 @@ fn json_run<'py>(
         index,
         element: (element.0, <[u8; 2]>::try_from(element.1.as_bytes()).ok().and_then(Vr::of)),
         sequences: sequences.into_iter().map(|(tag, has_vr, items)| Sequence { tag, has_vr, items }).collect(),
-        levels: levels.into_iter().map(|(last, before)| Level::after(last, before_of(before))).collect(),
+        levels: levels
+            .into_iter()
+            .map(|(last, before)| Level::after(last, before.map_or(Before::Unknown, Before::Known)))
+            .collect(),
         skipped: skipped.as_bytes().to_vec(),
         kept: 0,
         marks: Marks { are_kept: limits.keeps_marks, ..Marks::default() },
@@ -314,8 +310,8 @@ fn json_run<'py>(
     let bytes = data.as_bytes();
     let mut scratch = SCRATCH.take().unwrap_or_default();
     let mut limits = limits.limits.clone();
-    if form.is_some() || filter.is_some() {
-        limits.accepted &= !(1 << Habit::KeyOrder as u32); // writers sort elements, and filters may end with a tag
+    if form.is_some() {
+        limits.accepted &= !(1 << Habit::KeyOrder as u32); // writers sort elements
     }
     let limits = &limits;
     let (result, positions) = if let Some(form) = form {

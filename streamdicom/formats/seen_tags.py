@@ -51,8 +51,8 @@ class SeenTags:
         self.seen += tags
         self.last = last
 
-    def all_tags(self) -> tuple[list[int], int | None] | None:
-        """Return the tags in order, and the highest that followed a higher one.
+    def all_tags(self) -> list[int] | None:
+        """Return the tags in order.
 
         Returns:
             None if the tags are too many to pass on.
@@ -61,12 +61,12 @@ class SeenTags:
         >>> tags.see(0x20500020), tags.see(0x00080005)
         (None, None)
         >>> tags.all_tags()
-        ([524293, 542113824], 524293)
+        [524293, 542113824]
         """
         disordered = self._disordered
         if len(self.seen) + len(disordered) > _MAX_KNOWN:
             return None
-        return (sorted([*self.seen, *disordered]), max(disordered)) if disordered else (self.seen, None)
+        return sorted([*self.seen, *disordered]) if disordered else self.seen
 
     def has(self, tag: int) -> bool:
         """Return True if the tag was seen before, as far as tags are remembered."""

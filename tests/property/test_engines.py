@@ -54,10 +54,25 @@ _DISORDER = """[
  "20500010":{"vr":"CS"},"20500030":{"vr":"CS"}},
 {"00100020":{"vr":"LO"},"00100010":{"vr":"PN"},"00100020":{"vr":"LO","Value":["2"]},"00080018":{"vr":"UI"}},
 {"30040002":{"vr":"CS"},"00020010":{"vr":"UI"},"00080000":{"vr":"UL"},"00100010":{"vr":"PN"},"00100010":{"vr":"PN"}}]"""
+_ANY_ORDER = """[
+{"0020000d":{"Value":["1.2"],"vr":"UI"},"00080018":{"vr":"UI","Value":["1.3"]},
+ "00080005":{"Value":["ISO_IR 192"],"vr":"CS"},
+ "00280010":{"Value":["512"],"vr":"US"},"0008103e":{"vr":"LO","Value":[""]},"00080016":{"vr":"UI"},
+ "00081140":{"Value":[{"00081155":{"vr":"UI","Value":["1.4"]},"0008001a":{"vr":"UI"},"00081150":{"Value":[],"vr":"UI"}},
+   {"0008115a":{"vr":"UI"},"00080018":{"vr":"UI"},"00081155":{"vr":"UI"}}],"vr":"SQ"},
+ "00100010":{"Value":[{"Alphabetic":"A"}],"vr":"PN"},"0008001a":{"vr":"UI"},"00080060":{"vr":"CS","Value":["MR"]}},
+{"00100020":{"vr":"LO"},"00080060":{"vr":"CS"},"00080018":{"vr":"UI"}}]"""
 _SEQUENCE = '"00081140":{"vr":"SQ","Value":[{'
 _LINES = '{"00080018":{"vr":"UI","Value":["1"]}}\n{"00200013":{"vr":"IS","Value":[null,1]}}{"00100010":{"vr":"PN"}}'
 _OF_JAVASCRIPT = _DISORDER.partition(',\n "20500010"')[0] + "}]"
-DOCUMENTS = [_VALUES, _HABITS, _DISORDER, _LINES, "{" + _SEQUENCE * 4 + '"00080018":{"vr":"UI"}' + "}]}" * 4 + "}"]
+DOCUMENTS = [
+    _VALUES,
+    _HABITS,
+    _DISORDER,
+    _ANY_ORDER,
+    _LINES,
+    "{" + _SEQUENCE * 4 + '"00080018":{"vr":"UI"}' + "}]}" * 4 + "}",
+]
 _FRAGMENTS = [
     *'"{}[]:, \n\\=aA0-',
     *(
@@ -271,7 +286,7 @@ def test_engine_reads_canonical_text_and_common_habits_alone(monkeypatch: pytest
     """Nothing of these documents reaches the automaton, however they are cut."""
     monkeypatch.setattr(JsonParser, "_read_tokens", _fail_on_tokens)
     monkeypatch.setattr(_native, "functions", _ENGINE)
-    for document in (_VALUES, _HABITS, _OF_JAVASCRIPT):
+    for document in (_VALUES, _HABITS, _OF_JAVASCRIPT, _ANY_ORDER):
         for chunk in (50, 10_000):
             parser = JsonParser(options=ReadOptions(on_deviation=lambda _: None))
             data = document.strip().encode()

@@ -94,6 +94,8 @@ pub struct Sequence {
     pub items: i64,
 }
 
+const MAX_LOWER: usize = 256; // of a run
+
 /// The tags of a data set or an item that is open.
 #[derive(Clone, Debug, Default)]
 pub struct Level {
@@ -101,7 +103,7 @@ pub struct Level {
     pub last: i64,
     /// The tags of this run that were higher than all before them.
     pub seen: Vec<u32>,
-    /// The other tags of this run, which ascend too.
+    /// The other tags of this run, in ascending order.
     pub lower: Vec<u32>,
     pub before: Before,
 }
@@ -111,13 +113,13 @@ pub struct Level {
 pub enum Before {
     /// Its elements are taken as long as their tags ascend.
     Unknown,
-    /// All of them in ascending order, and the highest of those that were lower than one before them.
-    Known(Vec<u32>, Option<u32>),
+    /// All of them, in ascending order.
+    Known(Vec<u32>),
 }
 
 impl Default for Before {
     fn default() -> Before {
-        Before::Known(Vec::new(), None)
+        Before::Known(Vec::new())
     }
 }
 
@@ -127,14 +129,20 @@ impl Level {
         Level { last, before, ..Level::default() }
     }
 
-    /// Return whether a tag that is not higher than all before it is new, and higher than others like it.
-    ///
-    /// Writers in JavaScript put keys first that are decimal numbers without a leading zero.
+    /// Return whether a tag that is not higher than all before it is new.
     fn may_add(&self, tag: u32) -> bool {
-        let Before::Known(before, lower) = &self.before else { return false };
-        self.lower.last().or(lower.as_ref()).is_none_or(|other| *other < tag)
-            && self.seen.binary_search(&tag).is_err()
-            && before.binary_search(&tag).is_err()
+        let Before::Known(before) = &self.before else { return false };
+        self.lower.len() < MAX_LOWER
+            && [&self.lower, &self.seen, before].into_iter().all(|tags| tags.binary_search(&tag).is_err())
+    }
+
+    fn add(&mut self, tag: u32) {
+        if self.last < i64::from(tag) {
+            self.last = i64::from(tag);
+            self.seen.push(tag);
+        } else if let Err(index) = self.lower.binary_search(&tag) {
+            self.lower.insert(index, tag);
+        }
     }
 }
 
@@ -363,11 +371,7 @@ impl<H: Handler> Run<'_, H> {
         let tag = key(self.data, position, level.last, &mut self.scratch.found)?;
         if i64::from(tag) <= level.last {
             let found = &mut self.scratch.found;
-            if !found.habits.is_empty()
-                || is_special(tag)
-                || !level.may_add(tag)
-                || !found.note(Habit::KeyOrder, position)
-            {
+            if is_special(tag) || !level.may_add(tag) || !found.note(Habit::KeyOrder, position) {
                 return Err(Stop::Odd);
             }
         }
@@ -456,12 +460,7 @@ impl<H: Handler> Run<'_, H> {
     #[inline]
     fn see(&mut self, tag: u32) {
         if let Some(level) = self.state.levels.last_mut() {
-            if level.last < i64::from(tag) {
-                level.last = i64::from(tag);
-                level.seen.push(tag);
-            } else {
-                level.lower.push(tag);
-            }
+            level.add(tag);
         }
     }
 
