@@ -217,10 +217,11 @@ class Part10Parser(ElementParser, SelfEncoding):
     def _may_be_tag(self, count: int) -> bool:
         """Return whether so many zero bytes at the end may be the start of a tag.
 
-        Two may not, because no element has group 0. One is that of group 6000 and others, unless it makes the length
-        of the file even, as padding does.
+        Two may not, because no element has group 0. One is that of group 6000 and others, and of most groups in big
+        endian. It is padding where it makes the length of the file even in little endian.
         """
-        return count == 1 and not self._input.offset & 1
+        is_odd = bool(self._input.offset & 1)
+        return count == 1 and not (is_odd and self._context.encoding.little_endian)
 
     # --- the start of a file -----------------------------------------------------------------------------------
 
