@@ -158,6 +158,7 @@ def dump(
         ValueError: The name has no known suffix, or the format takes no indent.
 
     >>> import io
+    >>> from streamdicom import loads
     >>> target = io.BytesIO()
     >>> dump(loads('{"00100020": {"vr": "LO", "Value": ["17"]}}'), target)
     >>> target.getvalue()
@@ -186,6 +187,7 @@ def dumps(
 ) -> str:
     r"""Return a data set, or an iterable of data sets, as text; see ``dump``.
 
+    >>> from streamdicom import loads
     >>> dumps([loads("{}"), loads("{}")])
     '[{},{}]'
     >>> dumps([loads("{}"), loads("{}")], format="ndjson")
@@ -271,6 +273,7 @@ def write_events(
         ValueError: The name has no known suffix, or the format takes no indent.
 
     >>> import io
+    >>> from streamdicom import iter_events
     >>> target = io.BytesIO()
     >>> write_events(iter_events(b'[{"00100020": {"Value": ["17"], "vr": "LO"}}]'), target)
     >>> target.getvalue()

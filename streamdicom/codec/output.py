@@ -62,6 +62,7 @@ class EventStream(Iterator[Event]):
         options: Options for reading.
         seen: The tags of elements that Python must see, with the references to bulk data.
 
+    >>> from streamdicom.codec import reading_pipeline
     >>> parser, pipeline = reading_pipeline(ReadOptions())
     >>> stream = EventStream(parser, pipeline.iter([(1, 0, "", 0)]), ReadOptions())
     >>> next(stream)

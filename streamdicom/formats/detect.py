@@ -146,6 +146,7 @@ class Expander:
         expansion: Bounds the output.
         free: Bytes that a stream of any size may expand to.
 
+    >>> from streamdicom.io import Expansion
     >>> from streamdicom.limits import Limits
     >>> expander = Expander(Expansion(Limits()))
     >>> list(expander.feed(b"[]")), list(expander.close())
@@ -210,6 +211,7 @@ def expand(chunks: Iterable[bytes], expansion: Expansion, free: float = STREAM_F
     """Yield the bytes of a stream, decompressed if it is compressed; see ``Expander``.
 
     >>> import gzip
+    >>> from streamdicom.io import Expansion
     >>> from streamdicom.limits import Limits
     >>> b"".join(expand([gzip.compress(b"[]")], Expansion(Limits())))
     b'[]'

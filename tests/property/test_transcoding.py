@@ -21,7 +21,7 @@ from streamdicom.api import expanded_events, write_events
 from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy
 from streamdicom.codec import output_form
 from streamdicom.deviations import Deviation
-from streamdicom.errors import StreamDicomError
+from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.filters import ElementSorter, sort_elements
 from streamdicom.formats import FormatName
@@ -342,7 +342,13 @@ def test_json_becomes_the_same(
     expected = _outcome([document], to, reading, writing, road="pure")[:3]
     assert _outcome([document], to, reading, writing, road="transcoded")[:3] == expected
     streamed = _outcome([document], to, reading, writing, road="streamed")
-    assert _outcome([document], to, reading, writing, road="library") == streamed
+    library = _outcome([document], to, reading, writing, road="library")
+    if streamed[2] is not None and streamed[2][0] is OutputError:  # the parser has read beyond, further or less far
+        notes = [[note for note in found[1] if isinstance(note, Deviation)] for found in (streamed, library)]
+        assert all(first == second for first, second in zip(*notes, strict=False))
+        assert (library[0], *library[2:]) == (streamed[0], *streamed[2:])
+    else:
+        assert library == streamed
     assert _outcome(data.draw(cuts(document)), to, reading, writing, road="transcoded")[:3] == expected
 
 
