@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from streamdicom._typing import Any
 from streamdicom.cli import reports
@@ -49,6 +50,7 @@ REPORTS = {
 """The class of each form of report."""
 
 _TYPE = itemgetter(0)  # of an event
+_CODE = attrgetter("code")  # of a deviation
 _MAX_PENDING = 1000  # deviations that wait for the events of the same bytes
 _LEARNED = 8  # streams after which the engine has the rules of most elements
 
@@ -115,7 +117,7 @@ def _validate(
         with ProgressLine(f"Reading {source}", size, prints=True) as progress:
             checks.start()
             for batch in placed_batches(parser, source, progress, learns=checks.learns):
-                findings.datasets += checks.check(batch, parser)
+                findings.datasets += checks.check(batch, parser, pending.counts(parser))
                 pending.flush(parser)
     except InputError as error:
         findings.errors = 1
@@ -168,8 +170,14 @@ class _Checks:
         self._is_started = False
         self._left_to_learn -= 1
 
-    def check(self, batch: Batch, parser: PlacedParser) -> int:
-        """Check the next events of the stream; return the number of new data sets."""
+    def check(self, batch: Batch, parser: PlacedParser, counts: Counter[str] | None) -> int:
+        """Check the next events of the stream; return the number of new data sets.
+
+        Args:
+            batch: The events.
+            parser: Their parser.
+            counts: Counts deviations of values, if their places are not needed.
+        """
         if not batch.events:
             return 0
         if not self._is_started:
@@ -180,7 +188,7 @@ class _Checks:
                 self._modules.start()
         if self._values:
             before = self._values.datasets
-            self._values.check(batch.events, batch.offset_of)
+            self._values.check(batch.events, batch.offset_of, counts)
             count = self._values.datasets - before
         else:
             count = list(map(_TYPE, batch.events)).count(START_DATASET)
@@ -193,13 +201,22 @@ class _Pending:
     """The deviations of a chunk, until they can be put in the order of the stream."""
 
     def __init__(self) -> None:
-        self._report: Callable[[Deviation], object] = print
+        self._log = _Log(0, print)
         self._parsed: list[Deviation] = []
         self._checked: list[Deviation] = []
 
-    def start(self, report: Callable[[Deviation], object]) -> None:
+    def start(self, log: _Log) -> None:
         """Start a stream."""
-        self._report = report
+        self._log = log
+
+    def counts(self, parser: PlacedParser) -> Counter[str] | None:
+        """Return the counts of deviations if the next check can add to them, or None.
+
+        Its deviations need places until the last of them is printed, and beside deviations of the parser, which may
+        be the same.
+        """
+        is_alone = not (self._parsed or self._checked or parser.is_holding)
+        return self._log.counts if self._log.is_full and is_alone else None
 
     def parsed(self, deviation: Deviation) -> None:
         """Take a deviation from the parser."""
@@ -217,13 +234,19 @@ class _Pending:
         if self._parsed and self._checked:
             known = {_kind(deviation) for deviation in self._parsed}
             found = self._parsed + [deviation for deviation in self._checked if _kind(deviation) not in known]
+        if self._log.is_full:
+            self._log.counts.update(map(_CODE, found))
+        else:
+            self._print(found, parser)
+        self._parsed.clear()
+        self._checked.clear()
+
+    def _print(self, found: list[Deviation], parser: PlacedParser) -> None:
         for deviation in sorted(found, key=_byte_offset):
             location = parser.located(deviation.location)
             if location is not deviation.location:  # "replace" takes three times as long
                 deviation = Deviation(deviation.code, deviation.severity, location, deviation.message)
-            self._report(deviation)
-        self._parsed.clear()
-        self._checked.clear()
+            self._log(deviation)
 
 
 def _byte_offset(deviation: Deviation) -> int:
@@ -241,6 +264,11 @@ class _Log(DeviationLog):
         super().__init__(0)
         self._left = max_printed
         self._print = print_
+
+    @property
+    def is_full(self) -> bool:
+        """True if no further deviation is printed."""
+        return self._left <= 0
 
     def __call__(self, deviation: Deviation) -> None:
         super().__call__(deviation)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from streamdicom._typing import TYPE_CHECKING
 from streamdicom.errors import DicomJsonError, InputError, JsonSyntaxError, Location
 from streamdicom.formats.deviation_policy import DeviationPolicy
+from streamdicom.formats.json.habits import CodeAndMessage
 from streamdicom.jsontext import JsonTokenizer, Token
 from streamdicom.options import ReadOptions
 
@@ -43,10 +44,15 @@ class JsonDeviationPolicy(DeviationPolicy):
         """True if each deviation is reported with its place."""
         return self._on_deviation is not None
 
-    def report_at(self, location: Location, code: str, message: str) -> None:
-        """Report a deviation that is accepted, at a place that is known."""
-        if self._on_deviation is not None and self._action(code) == "report":
-            self._on_deviation(_deviation(code, location, message))
+    def report_all(self, found: Iterable[tuple[Location, CodeAndMessage]]) -> None:
+        """Report deviations that are accepted, at places that are known."""
+        if self._on_deviation is None:
+            return
+        from streamdicom.deviations import DEVIATIONS, Deviation  # imported late: most streams have none
+
+        for location, (code, message) in found:
+            if self._action(code) == "report":
+                self._on_deviation(Deviation(code, DEVIATIONS[code].severity, location, message))
 
     def _deliver(self, code: str, message: str) -> None:
         if self._on_deviation is None:

@@ -256,9 +256,10 @@ class NativeParser(ContentParser, KeepsPlaces, MakesRaws, SelfEncoding):
             offset: The byte offset of the data.
         """
         policy = self._policy
-        for bit, vr, position, index, path in marks:
-            code, message = HABITS[bit](vr or "")
-            policy.report_at(Location(offset + position, index, path), code, message)
+        policy.report_all(
+            (Location(offset + position, index, path), HABITS[bit](vr or ""))
+            for bit, vr, position, index, path in marks
+        )
         if not policy.needs_places:
             for bit, habit in enumerate(HABITS):
                 if habits >> bit & 1:
