@@ -2,6 +2,10 @@
 
 ``python -m bench.scaling [DATASETS]`` prints ratios of times on the clock for two workers, and of CPU time for columns.
 The runs take turns. Engines that are not installed are left out. The figures are of use on an idle machine only.
+
+Two figures tell how near two workers are to the most that a machine can give: the ratio of a computation that shares
+nothing ("sums"), as two cores of a virtual machine can be one of the host; and the cores that one worker keeps busy.
+With Spark, the JVM works while the Python worker does.
 """
 
 from __future__ import annotations
@@ -12,8 +16,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -54,20 +60,46 @@ def main() -> None:
 
 
 def _measure_workers(path: Path) -> None:
-    for name, road in {"pool": _pool, "dask": _dask, "spark": _spark, "standalone": _standalone}.items():
-        package = {"pool": "pyarrow", "dask": "distributed"}.get(name, "pyspark")
+    for name, (package, road) in _ROADS.items():
         if find_spec(package) is None:
             continue
         with ExitStack() as stack:
             jobs = {workers: stack.enter_context(road(path, workers)) for workers in (1, 2)}
-            least = dict.fromkeys(jobs, float("inf"))
-            for number in range(_RUNS + 1):
+            for job in jobs.values():
+                job()  # the first run starts processes
+            least = dict.fromkeys(jobs, (float("inf"), 0.0))
+            for _ in range(_RUNS):
                 for workers, job in jobs.items():
-                    start = time.perf_counter()
-                    job()
-                    if number:  # the first run starts processes
-                        least[workers] = min(least[workers], time.perf_counter() - start)
-        print(f"{name}: {least[1]:.2f} s with one worker, {least[2]:.2f} s with two: {least[1] / least[2]:.2f} times")
+                    least[workers] = min(least[workers], _timed(job))
+        (one, cores), (two, _) = least[1], least[2]
+        print(
+            f"{name}: {one:.2f} s with one worker, which keeps {cores:.2f} cores busy; {two:.2f} s with two: "
+            f"{one / two:.2f} times"
+        )
+
+
+def _timed(job: Callable[[], object]) -> tuple[float, float]:
+    """Return the seconds of a job, and the mean number of busy cores meanwhile."""
+    before, start = _busy_seconds(), time.perf_counter()
+    job()
+    seconds = time.perf_counter() - start
+    return seconds, (_busy_seconds() - before) / seconds
+
+
+def _busy_seconds() -> float:
+    """Return the CPU seconds of all processes of the machine, on Linux."""
+    user, nice, system = map(int, Path("/proc/stat").read_text().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
+def _sum(count: int) -> int:
+    return sum(range(count))
+
+
+@contextmanager
+def _sums(_: Path, workers: int) -> Iterator[Callable[[], object]]:
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield lambda: sum(pool.map(_sum, [20_000_000] * _PARTS))
 
 
 def _rows(split: Any) -> int:
@@ -78,9 +110,6 @@ def _rows(split: Any) -> int:
 
 @contextmanager
 def _pool(path: Path, workers: int) -> Iterator[Callable[[], object]]:
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
     from streamdicom import plan_splits
 
     splits = plan_splits(path, parts=_PARTS)
@@ -192,6 +221,16 @@ def _standalone(path: Path, workers: int) -> Iterator[Callable[[], object]]:
             )
         with _session(address, path) as job:
             yield job
+
+
+_ROADS: dict[str, tuple[str, Callable[[Path, int], Any]]] = {
+    "sums": ("streamdicom", _sums),
+    "pool": ("pyarrow", _pool),
+    "dask": ("distributed", _dask),
+    "spark": ("pyspark", _spark),
+    "standalone": ("pyspark", _standalone),
+}
+"""By name, the package of a road and its function."""
 
 
 # --- columns ---------------------------------------------------------------------------------------------------
