@@ -16,6 +16,7 @@ from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import InputError, Location
 from streamdicom.events import ELEMENT, END_DATASET
 from streamdicom.formats.json import KeyFilter
+from streamdicom.index.sorting import numbers_of
 from streamdicom.io import read_range
 from streamdicom.jsontext import FIRST, NEXT, BoundaryScanner, CommentError, Origin, Summary, scan
 from streamdicom.limits import Limits
@@ -26,6 +27,9 @@ PIECE = 128 * 1024
 """Bytes that are scanned at once."""
 
 _WRAPPER = "wrapper"  # the code of a deviation
+_NO_DIGEST, _ONE = bytes(8), (1).to_bytes(8, "little")
+_MAX_UID = 64  # bytes
+_UID_BYTES = b"0123456789."
 _HEAD = 1024  # bytes of a data set in which its SOP Instance UID mostly is
 _VALUE = rb'"Value"\s*:\s*\[\s*"([0-9.]{1,64})"\s*\]'
 _VR = rb'"vr"\s*:\s*"UI"'
@@ -138,18 +142,45 @@ def hashes_at(data: bytes, offset: int, starts: array[int], end: int | None = No
     if _native.functions is not None:
         words, missing = _native.functions.json_uid_hashes(data, offset, starts.tobytes(), end, _LIMITS)
         return Found(starts, array("Q", words), missing)
-    uids = [_evident_uid(data, start - offset) for start in starts]
-    missing = [
-        number
-        for number, (uid, start, stop) in enumerate(zip(uids, starts, [*starts[1:], end], strict=True))
-        if uid is None and (stop is None or not _has_no_uid(data[start - offset : stop - offset]))
-    ]
-    return Found(starts, array("Q", map(uid_hash, uids)), missing)
+    uids = _evident_uids(data, offset, starts)
+    missing = []
+    if None in uids:
+        may_have = any(uids) or _has_uid_key(data)
+        missing = [
+            number
+            for number, (uid, start, stop) in enumerate(zip(uids, starts, [*starts[1:], end], strict=True))
+            if uid is None and (stop is None or not _has_no_uid(data[start - offset : stop - offset], may_have))
+        ]
+    return Found(starts, numbers_of(b"".join(map(_digest, uids))), missing)
 
 
-def _evident_uid(data: bytes, start: int) -> str | None:
-    match = _PLAIN_UID.match(data, start, start + _HEAD)
-    return (match[1] or match[2]).decode() if match else None
+def _evident_uids(data: bytes, offset: int, starts: Iterable[int]) -> list[bytes | None]:
+    """Return the evident UID of each data set in a part of a text.
+
+    Most data sets begin as the one before, up to the UID.
+    """
+    uids: list[bytes | None] = []
+    head, tail, size = b"", b"", 0
+    for start in starts:
+        start -= offset
+        if size and data.startswith(head, start):
+            first = start + size
+            last = data.find(b'"', first, first + _MAX_UID + 1)
+            uid = data[first:last]
+            if last > first and data.startswith(tail, last) and not uid.translate(None, _UID_BYTES):
+                uids.append(uid)
+                continue
+        match = _PLAIN_UID.match(data, start, start + _HEAD)
+        uids.append(match and (match[1] or match[2]))
+        if match and match.end() - start < _HEAD - _MAX_UID:
+            first, last = match.span(match.lastindex or 1)
+            head, tail, size = data[start:first], data[last : match.end()], first - start
+    return uids
+
+
+def _evident_uid(data: bytes) -> str | None:
+    [uid] = _evident_uids(data, 0, [0])
+    return None if uid is None else uid.decode()
 
 
 def has_wrapper(head: bytes) -> bool:
@@ -259,7 +290,15 @@ def uid_hash(uid: str | None) -> int:
     >>> uid_hash("1.2.3") == uid_hash("1.2.3") != uid_hash(None)
     True
     """
-    return 0 if not uid else int.from_bytes(blake2b(uid.encode(), digest_size=8).digest(), "little") or 1
+    return int.from_bytes(_digest(uid.encode() if uid else None), "little")
+
+
+def _digest(uid: bytes | None) -> bytes:
+    """Return the hash of a UID as bytes."""
+    if not uid:
+        return _NO_DIGEST
+    digest = blake2b(uid, digest_size=len(_NO_DIGEST)).digest()
+    return digest if digest != _NO_DIGEST else _ONE
 
 
 def hash_of(file: BinaryIO, start: int, end: int) -> int:
@@ -305,7 +344,7 @@ def uid_of(file: BinaryIO, start: int, end: int) -> str | None:
         InputError: This is an object around an array of data sets.
     """
     head = b"".join(read_range(file, start, min(end, start + _HEAD)))
-    uid = _evident_uid(head, 0)
+    uid = _evident_uid(head)
     if uid is not None:
         return uid
     found = _UID.search(head)
@@ -328,9 +367,9 @@ def _may_have_uid(file: BinaryIO, start: int, end: int) -> bool:
     return False
 
 
-def _has_no_uid(text: bytes) -> bool:
+def _has_no_uid(text: bytes, may_have_key: bool = True) -> bool:
     """Return True if a data set evidently has no SOP Instance UID."""
-    return not _has_uid_key(text) and _KEYED.match(text) is not None
+    return not (may_have_key and _has_uid_key(text)) and _KEYED.match(text) is not None
 
 
 def _has_uid_key(data: bytes) -> bool:

@@ -12,19 +12,12 @@ from streamdicom._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64, encode_base64
-    from streamdicom.jsontext.boundaries import (
-        Ambiguous,
-        BoundaryScanner,
-        CommentError,
-        Joiner,
-        PartScanner,
-        Summary,
-        scan,
-    )
+    from streamdicom.jsontext.boundaries import Ambiguous, CommentError, Joiner, Summary, scan
     from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
     from streamdicom.jsontext.grammar import Expect
     from streamdicom.jsontext.masking import PathMask
     from streamdicom.jsontext.origin import FIRST, NEXT, Origin
+    from streamdicom.jsontext.pieces import BoundaryScanner, PartScanner
     from streamdicom.jsontext.stretch import Stretch
     from streamdicom.jsontext.strings import SURROGATE, length_in_bytes
     from streamdicom.jsontext.tokenizer import JsonTokenizer
@@ -62,11 +55,12 @@ __all__ = [
 # A command needs few of them.
 _LATE = {
     "base64": ("Base64Decoder", "Base64Encoder", "decode_base64", "encode_base64"),
-    "boundaries": ("Ambiguous", "BoundaryScanner", "CommentError", "Joiner", "PartScanner", "Summary", "scan"),
+    "boundaries": ("Ambiguous", "CommentError", "Joiner", "Summary", "scan"),
     "emitter": ("JsonEmitter", "ONE_LINE"),
     "grammar": ("Expect",),
     "masking": ("PathMask",),
     "origin": ("FIRST", "NEXT", "Origin"),
+    "pieces": ("BoundaryScanner", "PartScanner"),
     "stretch": ("Stretch",),
     "strings": ("SURROGATE", "length_in_bytes"),
     "tokenizer": ("JsonTokenizer",),

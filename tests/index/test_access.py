@@ -10,6 +10,7 @@ import struct
 from array import array
 from hashlib import blake2b
 from io import BytesIO
+from itertools import accumulate
 from pathlib import Path
 from zlib import crc32
 
@@ -145,6 +146,18 @@ def test_hash_of_a_uid_of_any_length_is_its_digest() -> None:
         data = f' {{"00080018":{{"vr":"UI","Value":["{uid}"]}}}}'.encode()
         digest = blake2b(uid.encode(), digest_size=8).digest()
         assert hashes_at(data, 7, array("Q", [8])).hashes[0] == int.from_bytes(digest, "little")
+
+
+def test_uid_after_the_same_text_is_found_as_in_any_other(both_engines: str) -> None:
+    head = '{"00080016":{"vr":"UI","Value":["1.2"]},"00080018":{"vr":"UI","Value":["'
+    uids = ["1.2.3", "1.2.4", "", "1" * 64, "1" * 65, "1.2.x", "1.2.5", "1.2.\\u0036", "1.2.7"]
+    tails = ['"]}}', '"]},"00100010":{"vr":"PN"}}', '" ]}}', '","1.3"]}}', '"],"vr":"UI"}}']
+    texts = [(head + uid + tail).encode() for tail in tails for uid in uids]
+    offsets = array("Q", accumulate([len(text) for text in texts], initial=0))
+    together = hashes_at(b"".join(texts), 0, offsets[:-1], offsets[-1])
+    alone = [hashes_at(text, 0, array("Q", [0]), len(text)) for text in texts]
+    assert list(together.hashes) == [found.hashes[0] for found in alone]
+    assert together.missing == [number for number, found in enumerate(alone) if found.missing]
 
 
 def test_data_sets_without_a_uid_are_known_from_their_text(both_engines: str) -> None:

@@ -11,8 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streamdicom import _native
-from streamdicom.jsontext import boundaries
-from streamdicom.jsontext.boundaries import Ambiguous, BoundaryScanner, CommentError, PartScanner, Summary, join, scan
+from streamdicom.jsontext import pieces
+from streamdicom.jsontext.boundaries import Ambiguous, CommentError, Joiner, Summary, join, scan
+from streamdicom.jsontext.pieces import BoundaryScanner, Cutter, PartScanner
 from tests.support.engines import both_engines as both_engines
 
 _ENGINE = _native.functions
@@ -237,8 +238,8 @@ def test_regular_text_is_cut_at_its_separators(name: str, size: int, monkeypatch
         looked_closer.append(len(data))
         return scan(data, **arguments)
 
-    monkeypatch.setattr(boundaries, "scan", scan_closer)
-    scanner, parts, found, joined = BoundaryScanner(), PartScanner(), [], boundaries.Joiner()
+    monkeypatch.setattr(pieces, "scan", scan_closer)
+    scanner, parts, found, joined = BoundaryScanner(), PartScanner(), [], Joiner()
     for start in range(0, len(text), size):
         found += scanner.feed(text[start : start + size])
     assert sum(looked_closer) < len(text) / 3
@@ -266,23 +267,50 @@ def test_other_separators_are_found_too(monkeypatch: pytest.MonkeyPatch) -> None
     parts=st.lists(st.sampled_from([*_ODD, b"}}, {", b"{}", b"}}},{", b"\xff"]), max_size=60),
     in_string=st.booleans(),
     separator=st.sampled_from([b"},{", b"}},{", b"}}, {", b"}\n{", b"}{"]),
+    skip=st.integers(0, 9),
 )
-@example([b"}", b"},{", b'"', b"},{", b'"', b"{", b"},{"], False, b"},{")
-@example([b'"', b"}", b"{}"], True, b"},{")
-@example([b"{", b"}{", b"}", b"},{", b"{", b"}}"], False, b"},{")
-def test_cuts_at_a_separator_agree_on_any_bytes(parts: list[bytes], in_string: bool, separator: bytes) -> None:
-    data = b"".join(parts)
-    found = boundaries._scan_alike(data, 7, in_string, separator)
-    if found is None:
-        return
+@example([b"}", b"},{", b'"', b"},{", b'"', b"{", b"},{"], False, b"},{", 0)
+@example([b'"', b"}", b"{}"], True, b"},{", 0)
+@example([b"{", b"}{", b"}", b"},{", b"{", b"}}"], False, b"},{", 0)
+def test_cuts_at_a_separator_agree_on_any_bytes(
+    parts: list[bytes], in_string: bool, separator: bytes, skip: int
+) -> None:
+    data, cutter = b"".join(parts), Cutter(separator)
     expected = _summary(None, data, in_string)
-    assert isinstance(expected, Summary)
-    summary, least = found
-    assert (summary.ends_in_string, summary.change) == (expected.ends_in_string, expected.change)
-    assert summary == expected or least <= boundaries._outermost(summary, None)
-    for depth in range(-9, 10):
-        if least > boundaries._outermost(summary, depth):
-            assert summary.outermost(depth) == expected.outermost(depth)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "_MIN_SKIP", 1)
+        for depth in (None, *range(-9, 10)):
+            patch.setattr(cutter, "_skip", skip)
+            summary = cutter.summarize(data, 7, in_string, depth)
+            if summary is None:
+                continue
+            assert isinstance(expected, Summary)
+            assert (summary.ends_in_string, summary.change) == (expected.ends_in_string, expected.change)
+            if depth is None:
+                assert summary == expected
+            else:
+                assert summary.outermost(depth) == expected.outermost(depth)
+
+
+def test_objects_are_found_nearer_than_any_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_native, "functions", None)
+    sizes = [5000] * 60 + [700] * 3 + [5000] * 20 + [650, 20] * 9 + [9000] * 9
+    text = json.dumps([{"a": {"b": "x" * size}} for size in sizes], separators=(",", ":")).encode()
+    scanner, found = BoundaryScanner(), []
+    for start in range(0, len(text), 32 * 1024):
+        found += scanner.feed(text[start : start + 32 * 1024])
+    assert found == walked(text)
+
+
+def test_long_text_with_escapes_has_the_boundaries_of_other_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_native, "functions", None)
+    values = ['a "quoted" {text}},{', "C:\\", "\\\\", '\\"', "http://x", "line\r\n"]
+    text = json.dumps([{"a": {"b": value * 99}, "c": value} for value in values * 9]).encode()
+    for size in (500, 5000, len(text)):
+        scanner, found = BoundaryScanner(), []
+        for start in range(0, len(text), size):
+            found += scanner.feed(text[start : start + size])
+        assert found == walked(text)
 
 
 @pytest.mark.parametrize(
@@ -297,4 +325,4 @@ def test_cuts_at_a_separator_agree_on_any_bytes(parts: list[bytes], in_string: b
     ],
 )
 def test_separator_is_learned(text: bytes, expected: bytes | None) -> None:
-    assert boundaries._separator_before(text, text.rindex(b"{")) == expected
+    assert pieces.separator_before(text, text.rindex(b"{")) == expected
