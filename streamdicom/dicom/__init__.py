@@ -110,6 +110,7 @@ if TYPE_CHECKING:
         json_field,
         json_value,
         swap_words,
+        text_value_decoder,
     )
     from streamdicom.dicom.value_rules import GROUP_RULES, VALUE_RULES, Fault, segment_faults, too_long, value_faults
     from streamdicom.dicom.value_stream import ValueEncoder, decode_value
@@ -229,6 +230,7 @@ __all__ = [
     "swap_words",
     "tag_for_keyword_key",
     "text_decoder",
+    "text_value_decoder",
     "too_long",
     "value_faults",
     "value_size",
@@ -339,6 +341,7 @@ _LATE = {
         "json_field",
         "json_value",
         "swap_words",
+        "text_value_decoder",
     ),
     "value_rules": ("Fault", "GROUP_RULES", "VALUE_RULES", "segment_faults", "too_long", "value_faults"),
     "value_stream": ("ValueEncoder", "decode_value"),

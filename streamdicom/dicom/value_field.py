@@ -312,17 +312,27 @@ def _decode_binary(vr: str) -> _Decoder:
     return lambda data, little_endian: (data if little_endian else swap_words(data, word),)
 
 
-def _decode_text(vr: str) -> _Decoder:
+def text_value_decoder(vr: str, *, takes_null: bool = True) -> _Decoder:
+    r"""Return the entry of ``DECODERS`` for a VR of text.
+
+    Args:
+        vr: The VR.
+        takes_null: Read value fields with NULL too.
+
+    >>> text_value_decoder("LO")(b"a\0", True), text_value_decoder("LO", takes_null=False)(b"a\0", True)
+    (('a',), None)
+    """
     split = SPLITTERS[vr]
     # Most elements have one value, which needs no splitting.
     padded = split in (_split_string, _split_text)
     stripped = split is _split_stripped
+    refuses_null = not takes_null
 
     def decoder(data: bytes, little_endian: bool) -> tuple[Value, ...] | None:
         if not data.isascii():
             return None
         text = data.decode()
-        if _ESCAPE in text:
+        if _ESCAPE in text or (refuses_null and "\0" in text):
             return None
         if "\\" not in text:
             if padded:
@@ -445,7 +455,7 @@ def _decoder(vr: str) -> _Decoder:
         return _decode_binary(vr)
     if form is Form.TAG:
         return _decode_tags
-    return _decode_numbers(vr) if VRS[vr].code else _decode_text(vr)
+    return _decode_numbers(vr) if VRS[vr].code else text_value_decoder(vr)
 
 
 DECODERS = {vr: _decoder(vr) for vr in VRS if vr != "SQ"}

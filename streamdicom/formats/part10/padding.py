@@ -6,7 +6,7 @@ take no value field with wrong padding; that of a plain parser costs no more.
 
 from __future__ import annotations
 
-from streamdicom.dicom import DECODERS, SPLITTERS, VRS
+from streamdicom.dicom import DECODERS, SPLITTERS, VRS, text_value_decoder
 from streamdicom.formats.part10.runs import Decoder
 
 _SPACE = 0x20
@@ -47,7 +47,7 @@ def _checking(vr: str, decode: Decoder) -> Decoder:
         )
     if vr in _FIXED_LENGTHS:
         return lambda data, little_endian: None if 0 in data or data[-1] == _SPACE else decode(data, little_endian)
-    return lambda data, little_endian: None if 0 in data else decode(data, little_endian)
+    return text_value_decoder(vr, takes_null=False)  # without a second call, as most elements are text
 
 
 CHECKING_DECODERS: dict[str, Decoder] = {vr: _checking(vr, decode) for vr, decode in DECODERS.items()}
