@@ -1,4 +1,4 @@
-"""Inputs of ``validate`` in each format, of which few elements break a rule."""
+"""Inputs of ``validate`` in each format, in which few elements or one of each data set break a rule."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ import streamdicom
 from bench import multiframe
 from bench.corpus import Array
 
-SOURCES = ("JSON, a finding in each chunk", ".dcm, items of 75 elements", ".dcm, multi-frame", "XML, multi-frame")
+SOURCES = (
+    "JSON, a finding in each chunk",
+    "JSON, a finding in each data set",
+    ".dcm, items of 75 elements",
+    ".dcm, multi-frame",
+    "XML, multi-frame",
+)
 
 _CHUNK = 64 * 1024  # bytes that are read at once
 
@@ -28,7 +34,7 @@ def write_source(name: str, folder: Path, texts: list[str], count: int) -> Array
         count: About the number of data sets, or of items that are as long.
     """
     if name.startswith("JSON"):
-        return _write_findings(folder / "findings.json", texts)
+        return _write_findings(folder / "findings.json", texts, 1 if name.endswith("data set") else _CHUNK)
     if name.startswith(".dcm, items"):
         return _write_items(folder / "items.dcm", count)
     file = multiframe.write_files(folder, count * 2)["defined"]
@@ -39,12 +45,13 @@ def write_source(name: str, folder: Path, texts: list[str], count: int) -> Array
     return Array(path, 1, file.elements, path.stat().st_size)
 
 
-def _write_findings(path: Path, texts: list[str]) -> Array:
+def _write_findings(path: Path, texts: list[str], distance: int) -> Array:
+    """Write data sets with different wrong values, of which each ``distance`` bytes have one at most."""
     written, size, elements = [], 0, 0
-    for text in texts:
+    for number, text in enumerate(texts):
         dataset = json.loads(text)
-        if size // _CHUNK != (size + len(text)) // _CHUNK:
-            dataset["00080060"] = {"vr": "CS", "Value": ["ct"]}
+        if size // distance != (size + len(text)) // distance:
+            dataset["00080060"] = {"vr": "CS", "Value": [f"ct {number}"]}
         written.append(json.dumps(dataset, separators=(",", ":")))
         size += len(text)
         elements += len(dataset)
