@@ -1,4 +1,4 @@
-"""Inputs of ``validate`` in each format, in which few elements or one of each data set break a rule."""
+"""Inputs of ``validate`` in each format, of which some elements break a rule."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def write_source(name: str, folder: Path, texts: list[str], count: int) -> Array
 
 
 def _write_findings(path: Path, texts: list[str], distance: int) -> Array:
-    """Write data sets with different wrong values, of which each ``distance`` bytes have one at most."""
+    """Write data sets, one of them with a wrong value in each ``distance`` bytes."""
     written, size, elements = [], 0, 0
     for number, text in enumerate(texts):
         dataset = json.loads(text)
