@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use streamdicom_scan::json::Limits;
 use streamdicom_scan::json::boundaries::{Summary, starts_in_string, summarize};
-use streamdicom_scan::json::uid::{has_no_uid, sop_instance_uid, uid_hash};
+use streamdicom_scan::json::uid::{has_no_uid, sop_instance_uid, uid_hashes};
 
 /// Whether a part ends within a string, the change of the depth, the depth of the starts, and the starts as integers of
 /// 64 bits.
@@ -55,15 +55,16 @@ fn json_uid_hashes<'py>(
         .chain([end.and_then(place)])
         .collect();
     let mut scratch = Vec::new();
-    let (mut hashes, mut missing) = (Vec::with_capacity(bounds.len() * size_of::<u64>()), Vec::new());
+    let (mut uids, mut missing): (Vec<&[u8]>, _) = (Vec::with_capacity(bounds.len()), Vec::new());
     for (number, bounds) in bounds.windows(2).enumerate() {
         let uid = bounds[0].and_then(|start| sop_instance_uid(data, start, &limits, &mut scratch));
         let text = bounds[0].zip(bounds[1]).and_then(|(start, end)| data.get(start..end));
         if uid.is_none() && !text.is_some_and(has_no_uid) {
             missing.push(number);
         }
-        hashes.extend_from_slice(&uid.map_or(0, uid_hash).to_ne_bytes());
+        uids.push(uid.unwrap_or_default());
     }
+    let hashes: Vec<u8> = uid_hashes(&uids).into_iter().flat_map(u64::to_ne_bytes).collect();
     (PyBytes::new(py, &hashes), missing)
 }
 

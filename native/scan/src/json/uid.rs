@@ -1,5 +1,7 @@
 //! The SOP Instance UID of a data set, and its hash in an index.
 
+use blake2b_simd::Params;
+use blake2b_simd::many::{HashManyJob, hash_many};
 use memchr::memmem;
 
 use crate::json::boundaries::plain_object;
@@ -78,74 +80,19 @@ fn find(data: &[u8], start: usize, mut pass_over: impl FnMut(usize) -> Scan<usiz
     }
 }
 
-/// Return the hash of a UID of at most 64 bytes: BLAKE2b (RFC 7693) with 8 bytes, and 0 for none.
+/// Return the hash of each UID: BLAKE2b (RFC 7693) with 8 bytes, and 0 for an empty one.
 ///
 /// `uid_hash` in `streamdicom/index/scanning.py` is the specification.
-pub fn uid_hash(uid: &[u8]) -> u64 {
-    if uid.is_empty() { 0 } else { blake2b_64(uid).max(1) }
+pub fn uid_hashes(uids: &[&[u8]]) -> Vec<u64> {
+    let mut params = Params::new();
+    params.hash_length(size_of::<u64>());
+    let mut jobs: Vec<HashManyJob> = uids.iter().map(|uid| HashManyJob::new(&params, uid)).collect();
+    hash_many(&mut jobs);
+    uids.iter().zip(&jobs).map(|(uid, job)| if uid.is_empty() { 0 } else { number(job).max(1) }).collect()
 }
 
-const IV: [u64; 8] = [
-    0x6a09_e667_f3bc_c908,
-    0xbb67_ae85_84ca_a73b,
-    0x3c6e_f372_fe94_f82b,
-    0xa54f_f53a_5f1d_36f1,
-    0x510e_527f_ade6_82d1,
-    0x9b05_688c_2b3e_6c1f,
-    0x1f83_d9ab_fb41_bd6b,
-    0x5be0_cd19_137e_2179,
-];
-const ROUNDS: usize = 12;
-const SIGMA: [[usize; 16]; 10] = [
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
-    [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
-    [11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4],
-    [7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8],
-    [9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13],
-    [2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9],
-    [12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11],
-    [13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10],
-    [6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5],
-    [10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0],
-];
-
-/// Return the digest of a text that fits into one block, as a little-endian number.
-fn blake2b_64(text: &[u8]) -> u64 {
-    let mut message = [0; 16];
-    for (word, bytes) in message.iter_mut().zip(text.chunks(size_of::<u64>())) {
-        *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    }
-    let first = IV[0] ^ 0x0101_0000 ^ size_of::<u64>() as u64; // no key, and the length of the digest
-    let mut state = [0; 16];
-    state[..8].copy_from_slice(&IV);
-    state[8..].copy_from_slice(&IV);
-    state[0] = first;
-    state[12] ^= text.len() as u64;
-    state[14] = !state[14]; // the last block
-    for round in 0..ROUNDS {
-        let words = SIGMA[round % SIGMA.len()].map(|word| message[word & 15]);
-        mix(&mut state, [0, 4, 8, 12], words[0], words[1]);
-        mix(&mut state, [1, 5, 9, 13], words[2], words[3]);
-        mix(&mut state, [2, 6, 10, 14], words[4], words[5]);
-        mix(&mut state, [3, 7, 11, 15], words[6], words[7]);
-        mix(&mut state, [0, 5, 10, 15], words[8], words[9]);
-        mix(&mut state, [1, 6, 11, 12], words[10], words[11]);
-        mix(&mut state, [2, 7, 8, 13], words[12], words[13]);
-        mix(&mut state, [3, 4, 9, 14], words[14], words[15]);
-    }
-    first ^ state[0] ^ state[8]
-}
-
-#[inline(always)]
-fn mix(state: &mut [u64; 16], [a, b, c, d]: [usize; 4], x: u64, y: u64) {
-    state[a] = state[a].wrapping_add(state[b]).wrapping_add(x);
-    state[d] = (state[d] ^ state[a]).rotate_right(32);
-    state[c] = state[c].wrapping_add(state[d]);
-    state[b] = (state[b] ^ state[c]).rotate_right(24);
-    state[a] = state[a].wrapping_add(state[b]).wrapping_add(y);
-    state[d] = (state[d] ^ state[a]).rotate_right(16);
-    state[c] = state[c].wrapping_add(state[d]);
-    state[b] = (state[b] ^ state[c]).rotate_right(63);
+fn number(job: &HashManyJob) -> u64 {
+    job.to_hash().as_bytes().iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// Return the one value of an attribute of VR UI.
