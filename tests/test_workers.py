@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from streamdicom._workers import in_order
+from streamdicom._workers import Pool, in_order
 
 
 def _slow(jobs: int) -> Any:
@@ -59,6 +59,32 @@ def test_results_are_in_the_order_of_the_tasks(jobs: int) -> None:
 @pytest.mark.parametrize("jobs", [1, _slow(3)])
 def test_no_tasks_have_no_results(jobs: int) -> None:
     assert list(in_order(_count, [], jobs)) == []
+
+
+def _time(task: int) -> Iterator[float]:
+    yield time.monotonic()
+
+
+def _echo(task: bytes) -> Iterator[bytes]:
+    yield from (bytes(300_000), task)
+
+
+@pytest.mark.slow
+def test_worker_goes_on_while_its_results_are_used() -> None:
+    with Pool(_time, 1, is_ahead=True) as pool:
+        results = pool.run(range(3))
+        next(results)
+        time.sleep(0.5)
+        now = time.monotonic()
+        assert [value < now for _, value in results] == [True, False]
+
+
+@pytest.mark.parametrize("size", [10, 4096, 10_000, 1_000_000])
+@pytest.mark.slow
+def test_tasks_of_any_size_are_sent_ahead(size: int) -> None:
+    tasks = [bytes([number]) * (size if number % 3 else 1) for number in range(20)]
+    with closing(in_order(_echo, tasks, 2, is_ahead=True)) as results:
+        assert [result for _, result in results][1::2] == tasks
 
 
 @pytest.mark.slow

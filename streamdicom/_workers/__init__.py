@@ -19,7 +19,7 @@ _Result = TypeVar("_Result")
 
 
 def in_order(
-    function: Callable[[_Task], Iterable[_Result]], tasks: Iterable[_Task], jobs: int
+    function: Callable[[_Task], Iterable[_Result]], tasks: Iterable[_Task], jobs: int, *, is_ahead: bool = False
 ) -> Generator[tuple[_Task, _Result], None, None]:
     """Yield each task with each of its results, in order.
 
@@ -27,6 +27,7 @@ def in_order(
         function: Returns the results of a task. With several jobs, function, tasks and results must be picklable.
         tasks: The tasks, drawn as workers become free.
         jobs: The number of processes. With 1, the function runs in this process.
+        is_ahead: Whether each process gets its next task while it runs one, which is for short tasks.
 
     Raises:
         ChildProcessError: A worker has died.
@@ -43,5 +44,5 @@ def in_order(
         return
     from streamdicom._workers.pool import Pool
 
-    with Pool[_Task, _Result](function, jobs) as pool:
+    with Pool[_Task, _Result](function, jobs, is_ahead=is_ahead) as pool:
         yield from pool.run(tasks)

@@ -1,6 +1,7 @@
 """A pool of worker processes.
 
-Each worker has one task at a time and sends results through its own pipe. Two bounds keep the pending results small:
+Each worker runs one task at a time and sends results through its own pipe. It may have the next task in the pipe, so
+that it does not wait for the parent, which may be busy with the results. Two bounds keep the pending results small:
 the number of tasks ahead of the one at the head of the queue, and the number of results received for each of them. A
 worker that exceeds the second waits. A worker that dies closes its pipe, which raises an error at once. If the parent
 dies, the workers find their pipes closed and exit.
@@ -25,6 +26,7 @@ from streamdicom.errors import StreamDicomError
 
 _MAX_TASKS_AHEAD = 8  # per worker, in the queue: running, or done and waiting for their turn
 _MAX_RESULTS = 4  # of a task that is not at the head of the queue
+_MAX_SIZE = 4096  # bytes of a task that is sent to a worker with another one: a pipe holds them, so nobody waits
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -66,7 +68,28 @@ class _Worker(Generic[_Task, _Result]):
         self.process: BaseProcess = context.Process(target=_serve, args=(theirs, function), daemon=True)
         self.process.start()
         theirs.close()  # so that the end of the worker closes the pipe
-        self.pending: _Pending[_Task, _Result] | None = None
+        self.pending: deque[_Pending[_Task, _Result]] = deque()  # the first is running
+        self._held: bytes | None = None  # the last task, if it is long and another one is running
+
+    def give(self, pending: _Pending[_Task, _Result]) -> None:
+        """Give the worker a task."""
+        task = pickle.dumps(pending.task)
+        self.pending.append(pending)
+        if len(self.pending) > 1 and len(task) > _MAX_SIZE:
+            self._held = task
+        else:
+            self._send(task)
+
+    def end_task(self) -> None:
+        """Go on with the next task."""
+        self.pending.popleft().is_done = True
+        if self._held is not None:
+            self._send(self._held)
+            self._held = None
+
+    def _send(self, task: bytes) -> None:
+        with suppress(BrokenPipeError):  # reported when the result is received
+            self.connection.send_bytes(task)
 
 
 class Pool(Generic[_Task, _Result]):
@@ -75,13 +98,16 @@ class Pool(Generic[_Task, _Result]):
     Args:
         function: Returns the results of a task.
         jobs: The number of processes.
+        is_ahead: Whether a worker gets its next task while it runs one. It may start late, if another worker is free
+            earlier, so tasks must be short.
     """
 
-    def __init__(self, function: Callable[[_Task], Iterable[_Result]], jobs: int) -> None:
+    def __init__(self, function: Callable[[_Task], Iterable[_Result]], jobs: int, *, is_ahead: bool = False) -> None:
         self._queue: deque[_Pending[_Task, _Result]] = deque()
         self._workers: list[_Worker[_Task, _Result]] = []
         self._function = function
         self._jobs = jobs
+        self._counts = (0, 1) if is_ahead else (0,)  # the tasks of a worker that gets another one
 
     def __enter__(self) -> Self:
         try:
@@ -125,38 +151,36 @@ class Pool(Generic[_Task, _Result]):
                 self._receive(head, source)
 
     def _assign(self, tasks: Iterator[_Task]) -> None:
-        """Send a task to each idle worker."""
-        for worker in self._workers:
-            if worker.pending is None and len(self._queue) < _MAX_TASKS_AHEAD * self._jobs:
-                for task in tasks:
-                    worker.pending = _Pending(task)
-                    self._queue.append(worker.pending)
-                    with suppress(BrokenPipeError):  # reported when the result is received
-                        _send(worker.connection, task)
-                    break
+        """Send a task to each worker that can take one."""
+        for count in self._counts:
+            for worker in self._workers:
+                if len(worker.pending) == count and len(self._queue) < _MAX_TASKS_AHEAD * self._jobs:
+                    for task in tasks:
+                        pending = _Pending[_Task, _Result](task)
+                        self._queue.append(pending)
+                        worker.give(pending)
+                        break
 
     def _receive(self, head: _Pending[_Task, _Result], tasks: Iterator[_Task]) -> None:
         """Wait for results, and receive those that are ready."""
         workers = {
             worker.connection: worker
             for worker in self._workers
-            if worker.pending is not None and (worker.pending is head or len(worker.pending.results) < _MAX_RESULTS)
+            if worker.pending and (worker.pending[0] is head or len(worker.pending[0].results) < _MAX_RESULTS)
         }
         ready = wait(list(workers))
         for worker in (worker for connection, worker in workers.items() if connection in ready):
-            assert worker.pending is not None
             try:
                 kind, value = _receive(worker.connection)
             except (EOFError, OSError):
                 worker.process.join()
                 raise ChildProcessError(f"a worker process died with exit code {worker.process.exitcode}") from None
             if kind == "result":
-                worker.pending.results.append(value)
+                worker.pending[0].results.append(value)
             elif kind == "error":
                 raise value
             else:
-                worker.pending.is_done = True
-                worker.pending = None
+                worker.end_task()
         self._assign(tasks)
 
 

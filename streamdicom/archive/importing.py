@@ -372,7 +372,7 @@ class _Import:
         last = index - 1  # the data set that was imported last
         parts = starmap(Part, iter_splits(source, index, offset, size=_PART_SIZE, count=_PART_COUNT))
         function = partial(write_part, writer=self._writer)
-        with closing(in_order(function, parts, self._jobs)) as results:
+        with closing(in_order(function, parts, self._jobs, is_ahead=True)) as results:
             for (split, _), (written, is_whole) in results:
                 for one in written:
                     for text in one.warnings:
