@@ -61,9 +61,9 @@ _FORMS: dict[str, tuple[str, str, str]] = {
     "AS": ("not-an-age", "three digits and D, W, M or Y", "[0-9]{3}[DWMY]"),
     "DA": ("not-a-date", "a date YYYYMMDD", _DATE),
     "DS": ("not-a-number", "a decimal number", r" *[+-]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)? *"),
-    "DT": ("not-a-date-time", "a date and time YYYYMMDDHHMMSS.FFFFFF&ZZXX", _DATE_TIME),
+    "DT": ("not-a-date-time", "a date and time YYYYMMDDHHMMSS.FFFFFF&ZZXX", f"{_DATE_TIME} *"),
     "IS": ("not-a-number", "an integer", r" *[+-]?[0-9]++ *"),
-    "TM": ("not-a-time", "a time HHMMSS.FFFFFF", _TIME),
+    "TM": ("not-a-time", "a time HHMMSS.FFFFFF", f"{_TIME} *"),
     "UI": ("not-a-uid", "a UID of components without leading zeros (PS3.5 9.1)", _UID),
 }
 """By VR: the code, the expected form, and its pattern."""
@@ -103,7 +103,7 @@ MAX_LENGTHS: dict[str, int] = {
 _MAX_SAFE_INTEGER = 9  # digits and a sign that are surely in the range of IS
 _MAX_IS_DIGITS = 10  # of the numbers in the range of IS (PS3.5 6.2)
 _MAX_COMPONENTS = 5  # of a component group of a person name (PS3.5 6.2.1.2)
-_ALLOWED = {vr: late_pattern(f"{characters}*+") for vr, characters in _CHARACTERS.items()}
+_ALLOWED = {vr: late_pattern(f"{characters}*+ *") for vr, characters in _CHARACTERS.items()}  # UR may end in spaces
 _LEAP_DAY = "[0-9]{4}0229"
 _AT_LEAP_DAY = late_pattern(_LEAP_DAY)
 _UPPER_CASE = dict(zip(range(ord("a"), ord("z") + 1), range(ord("A"), ord("Z") + 1), strict=True))
@@ -136,15 +136,13 @@ def _are_singles(values: Values) -> bool:
 
 def _text_pattern(vr: str) -> str:
     if vr in _FORMS:
-        pattern = _FORMS[vr][2]
-        if vr in ("DS", "UI"):
-            pattern = f"(?!.{{{MAX_LENGTHS[vr] + 1}}})(?:{pattern})"
-        elif vr == "IS":
+        pattern = f"(?!.{{{MAX_LENGTHS[vr] + 1}}})(?:{_FORMS[vr][2]})"
+        if vr == "IS":
             pattern = f"[+-]?[0-9]{{1,{_MAX_SAFE_INTEGER}}}"
         elif vr in ("DA", "DT"):
-            pattern = f"(?!{_LEAP_DAY})(?:{pattern})"  # which needs a look at the year
+            pattern = f"(?!{_LEAP_DAY}){pattern}"  # which needs a look at the year
     else:
-        pattern = _CHARACTERS[vr] + (f"{{0,{MAX_LENGTHS[vr]}}}+" if vr in MAX_LENGTHS else "*+")
+        pattern = _CHARACTERS[vr] + (f"{{0,{MAX_LENGTHS[vr]}}}+" if vr in MAX_LENGTHS else "*+ *")
     return pattern
 
 
