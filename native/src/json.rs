@@ -155,7 +155,7 @@ impl Encoding<'_, '_> {
                 let py = self.data.py();
                 let began = JsonSource { data: Vec::new(), state: start_of(state), limits: self.limits.clone() };
                 let source = |found: &(usize, Verdict)| {
-                    Source::Json(JsonSource { data: data[position..found.0].to_vec(), ..began })
+                    Source::Json(JsonSource { data: text_of(&data[position..found.0]), ..began })
                 };
                 let run =
                     Detached { py, data, position, state: &mut *state, limits: self.limits, scratch: &mut *scratch };
@@ -200,6 +200,14 @@ impl JsonSource {
     pub fn run<H: Handler>(&self, handler: &mut H) {
         run(&self.data, 0, &mut self.state.clone(), &self.limits, &mut Scratch::default(), handler);
     }
+}
+
+/// Return the text of a run so that it can be read alone.
+///
+/// Where no VR comes first, a run looks at the key after the brace of the first item, which it does not take.
+fn text_of(read: &[u8]) -> Vec<u8> {
+    let key: &[u8] = if read.ends_with(b"{") { b"\"00100010\"" } else { b"" };
+    [read, key].concat()
 }
 
 /// Return the state of a run that begins, without what it has found before.

@@ -285,6 +285,8 @@ def _shuffled(draw: st.DrawFn, dataset: dict[str, Any]) -> dict[str, Any]:
     for attribute in dataset.values():
         if attribute.get("vr") == "SQ":
             attribute["Value"] = [_shuffled(draw, item) for item in attribute["Value"]]
+            if draw(st.integers(0, 3)) == 0:
+                del attribute["vr"]
     tags = list(dataset)
     if tags and draw(st.booleans()):
         tag = tags.pop(draw(st.integers(0, len(tags) - 1)))
@@ -363,6 +365,16 @@ def test_tricky_elements_are_written_among_others(to: FormatName) -> None:
         assert transcoded == expected
         assert transcoded[2] is None
         assert is_encoded
+
+
+@pytest.mark.parametrize("to", ["dicom", "json", "xml"])
+def test_first_item_without_a_vr_is_sorted(to: FormatName) -> None:
+    document = b'{"00080008":{"Value":[{"00280106":{"Value":[ { "00090011":{}}]},"00080005":{}}]}}'
+    for chunks in ([document], [document[place : place + 1] for place in range(len(document))]):
+        *transcoded, _ = _outcome(chunks, to, {}, WriteOptions(), road="transcoded", held=1 << 20)
+        *expected, _ = _outcome(chunks, to, {}, WriteOptions(), road="pure", held=1 << 20)
+        assert transcoded == expected
+        assert transcoded[2] is None
 
 
 @pytest.mark.parametrize("to", ["dicom", "json"])
