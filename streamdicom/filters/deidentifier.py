@@ -22,11 +22,13 @@ from streamdicom.deidentification import DeidentificationOption as Option
 from streamdicom.dicom import (
     SOP_CLASS_UID,
     VRS,
+    Form,
     PrivateBlocks,
     creator_of,
     dictionary_vrs,
     is_group_length,
     is_private_creator,
+    may_have_vr,
 )
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import (
@@ -76,6 +78,7 @@ _DATES = frozenset({"DA", "TM", "DT"})
 _TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "CS"})
 _DESCRIPTIVE = frozenset({"LO", "ST", "LT", "UT", "UC"})
 _NUMBERS = frozenset({"DS", "IS"})
+_MAY_SWALLOW = _TEXT | _DATES | {"AE", "AS", "UN", "UR"}  # other elements, after a wrong length
 _NUMBER = re.compile(r"[0-9+\-.eE ]*")
 
 _Events = Iterable[Event]
@@ -295,6 +298,8 @@ class Deidentifier:
             return ((ELEMENT, tag, "UL", (len(dummy_value("OB")),)),)  # of the dummy
         if vr in _NUMBERS and kind == ELEMENT and not all(map(_is_number, value)):  # other text, which may say anything
             return self._apply(self._basic_action(tag), event)
+        if action == "K" and vr in _MAY_SWALLOW and not _fits(event):
+            return self._apply(self._basic_action(tag), event)
         if action == "K" and not self._profile.is_in_table(tag) and _is_seen(event):
             return self._open(event) if kind == START_SEQUENCE else self._pass(event)
         return self._apply(action, event)
@@ -504,6 +509,17 @@ def _is_seen(event: Event) -> bool:
     if "SQ" in known:
         return kind == ELEMENT and not value
     return kind == ELEMENT or kind in OPENING
+
+
+def _fits(event: Event) -> bool:
+    """Return whether text has no NULL, and bytes as UN fit the known attribute."""
+    kind, tag, vr, value = event
+    if vr != "UN":
+        return kind != ELEMENT or not any("\0" in text for text in value if text)
+    known = _known_vrs(tag)
+    if kind == ELEMENT and value and "SQ" not in known:
+        return not known or any(may_have_vr(tag, vr, value[0]) for vr in known)
+    return kind != START_ELEMENT or any(VRS[vr].form is Form.BINARY for vr in known)
 
 
 def _dummy_sequence(tag: int, action: str) -> _Events:

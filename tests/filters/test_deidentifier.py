@@ -546,6 +546,31 @@ def test_un_that_hides_a_known_attribute_takes_its_action_and_vr() -> None:
     }
 
 
+def test_value_that_may_have_swallowed_other_elements_is_removed() -> None:
+    # A wrong length makes the elements after it part of a value, which the reader may have to keep as UN.
+    swallowed = b"CT\x10\0\x10\0PN\x08\0Doe^John"
+
+    def hidden(data: bytes) -> dict[str, Any]:
+        return {"vr": "UN", "InlineBinary": base64.b64encode(data).decode()}
+
+    document = {
+        "00080060": hidden(swallowed),
+        "00189004": hidden(swallowed * 10),
+        "00200011": hidden(b"17"),
+        "00280004": hidden(b"RGB\0"),
+        "00280010": hidden(swallowed + b"\0"),
+        "00280011": {"vr": "UN"},
+        "7FE00010": hidden(b"\0" * 40),
+    }
+    kept = ["00200011", "00280004", "00280011", "7FE00010"]
+    for limits in (Limits(), _SHORT):  # with parts and without
+        found = _run(document, limits=limits)
+        assert found["7FE00010"] == document["7FE00010"]
+        assert [tag for tag in found if tag not in kept] == []
+    document["00280301"] = _text(swallowed.decode(), "CS")
+    assert _run(document) == {tag: document[tag] for tag in kept}
+
+
 def test_items_where_the_dictionary_has_none_are_removed() -> None:
     items = {"vr": "SQ", "Value": [{"00080060": _text("secret", "CS")}]}
     document = {"00100010": items, "00180015": items, "00081030": items, "0040A075": items}
