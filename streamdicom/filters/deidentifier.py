@@ -515,7 +515,7 @@ def _fits(event: Event) -> bool:
     """Return whether text has no NULL, and bytes as UN fit the known attribute."""
     kind, tag, vr, value = event
     if vr != "UN":
-        return kind != ELEMENT or not any("\0" in text for text in value if text)
+        return kind != ELEMENT or "\0" not in "".join(map(str, filter(None, value)))
     known = _known_vrs(tag)
     if kind == ELEMENT and value and "SQ" not in known:
         return not known or any(may_have_vr(tag, vr, value[0]) for vr in known)
