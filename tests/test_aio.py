@@ -32,6 +32,7 @@ from streamdicom import (
 )
 from streamdicom.formats import FormatName
 from tests.support.connections import connected, dataset, open_descriptors, reset
+from tests.support.each import each
 from tests.support.memory import peak
 
 _T = TypeVar("_T")
@@ -92,8 +93,8 @@ def test_result_equals_synchronous_reading_for_any_cut() -> None:
     _run(main())
 
 
-@pytest.mark.parametrize("compress", [bytes, gzip.compress, zlib.compress, zstandard.compress])
-@pytest.mark.parametrize("format", ["json", "ndjson", "xml", "dicom"])
+@each("compress", [bytes, gzip.compress, zlib.compress, zstandard.compress])
+@each("format", ["json", "ndjson", "xml", "dicom"])
 def test_every_format_is_read_as_synchronously(format: FormatName, compress: Callable[[bytes], bytes]) -> None:
     file = io.BytesIO()
     streamdicom.dump([dataset(1)], file, format=format)
@@ -145,7 +146,7 @@ def test_any_async_reader_is_a_source() -> None:
     _run(main())
 
 
-@pytest.mark.parametrize("source", [[b"[]"], b"[]", 17, io.BytesIO(b"[]")])
+@each("source", [[b"[]"], b"[]", 17, io.BytesIO(b"[]")])
 def test_synchronous_source_is_a_type_error(source: Any) -> None:
     with pytest.raises(TypeError, match=r"async iterable|asynchronous reader"):
         _run(_listed(aiter_datasets(source)))
@@ -202,10 +203,8 @@ def test_fault_raises_after_complete_data_sets_and_closes_the_source() -> None:
     _run(main())
 
 
-@pytest.mark.parametrize(
-    "cause", [TimeoutError(), ConnectionResetError(), asyncio.IncompleteReadError(b"", 1), EOFError()]
-)
-@pytest.mark.parametrize("inside", [b"", b'{"00100020":{"vr":"LO","Value":["2'], ids=["between", "inside"])
+@each("cause", [TimeoutError(), ConnectionResetError(), asyncio.IncompleteReadError(b"", 1), EOFError()])
+@each("inside", [b"", b'{"00100020":{"vr":"LO","Value":["2'], ids=["between", "inside"])
 def test_lost_source_is_a_truncated_stream(cause: Exception, inside: bytes) -> None:
     text = b'{"00100020":{"vr":"LO","Value":["1"]}}\n' + inside
 
@@ -267,7 +266,7 @@ def test_bulk_data_is_loaded_from_a_store_in_pieces(tmp_path: Any) -> None:
 # --- writing ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("format", ["json", "ndjson", "xml"])
+@each("format", ["json", "ndjson", "xml"])
 def test_output_equals_synchronous_writing(format: FormatName) -> None:
     datasets = [dataset(1), dataset(2, 500_000), dataset(3)]
     sent: list[bytes] = []
@@ -306,7 +305,7 @@ def test_long_dicom_file_is_sent_in_blocks() -> None:
     assert streamdicom.load(b"".join(sent)) == dataset(1, 500_000)
 
 
-@pytest.mark.parametrize("format", ["json", "ndjson", "xml"])
+@each("format", ["json", "ndjson", "xml"])
 def test_nothing_is_written_after_the_end(format: FormatName) -> None:
     sent: list[bytes] = []
 
@@ -341,7 +340,7 @@ def test_callable_is_sent_blocks_and_the_rest_on_flush() -> None:
     _run(main())
 
 
-@pytest.mark.parametrize("target", [io.BytesIO(), 17, None])
+@each("target", [io.BytesIO(), 17, None])
 def test_invalid_target_is_a_type_error(target: Any) -> None:
     with pytest.raises(TypeError, match="StreamWriter"):
         AsyncDatasetWriter(target)

@@ -8,8 +8,6 @@ import re
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 
-import pytest
-
 import streamdicom
 from streamdicom import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Location, ReadOptions, Severity
 from tests.support.each import each
@@ -67,7 +65,7 @@ _WAYS: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.parametrize("way", _WAYS)
+@each("way", _WAYS)
 def test_warning_points_at_the_line_of_the_caller(way: str) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

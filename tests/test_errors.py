@@ -32,6 +32,7 @@ from streamdicom.errors import (
     TruncatedResult,
     XmlSyntaxError,
 )
+from tests.support.each import each
 
 PARENTS: dict[type[Exception], tuple[type[Exception], ...]] = {
     StreamDicomError: (Exception,),
@@ -72,7 +73,7 @@ LOCATIONS = [
 ]
 
 
-@pytest.mark.parametrize("error", PARENTS)
+@each("error", PARENTS)
 def test_hierarchy_of_errors(error: type[Exception]) -> None:
     assert error.__bases__ == PARENTS[error]
 
@@ -82,12 +83,12 @@ def test_hierarchy_is_complete() -> None:
     assert found == set(PARENTS)
 
 
-@pytest.mark.parametrize(("location", "text"), LOCATIONS)
+@each(("location", "text"), LOCATIONS)
 def test_location_prints_known_parts_and_the_keyword(location: Location, text: str) -> None:
     assert str(location) == text
 
 
-@pytest.mark.parametrize(("location", "text"), LOCATIONS)
+@each(("location", "text"), LOCATIONS)
 def test_error_prints_message_and_location(location: Location, text: str) -> None:
     error = DicomJsonError("wrong", location)
     assert str(error) == (f"wrong ({text})" if text else "wrong")

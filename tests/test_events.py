@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from streamdicom import iter_events
 from streamdicom.events import Event, EventType, describe
+from tests.support.each import each
 
 NAMES = [
     "START_DATASET",
@@ -37,7 +36,7 @@ def test_type_equals_its_number() -> None:
     assert {3: "element"}[EventType.ELEMENT] == "element"
 
 
-@pytest.mark.parametrize(
+@each(
     ("event", "text"),
     [
         ((1, 0, "", 3), "START_DATASET 3"),

@@ -29,7 +29,7 @@ def test_defaults() -> None:
     assert asdict(Limits()) == DEFAULTS
 
 
-@pytest.mark.parametrize("name", DEFAULTS)
+@each("name", DEFAULTS)
 def test_smallest_values(name: str) -> None:
     smallest = SMALLEST[name]
     assert getattr(Limits(**{name: smallest}), name) == smallest

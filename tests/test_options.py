@@ -14,6 +14,7 @@ import streamdicom
 from streamdicom.bulkdata.policy import BulkDataPolicy
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
+from tests.support.each import each
 
 
 def test_defaults() -> None:
@@ -56,7 +57,7 @@ def test_options_are_frozen(options: ReadOptions | WriteOptions) -> None:
     assert not hasattr(options, "__dict__")
 
 
-@pytest.mark.parametrize(
+@each(
     "field",
     [
         {"limits": 5},
@@ -75,7 +76,7 @@ def test_read_option_of_wrong_type_is_an_error(field: dict[str, Any]) -> None:
         ReadOptions(**field)
 
 
-@pytest.mark.parametrize(
+@each(
     "field",
     [
         {"limits": 5},
@@ -111,13 +112,13 @@ _WRITERS: dict[str, Callable[[Any], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", _READERS)
+@each("name", _READERS)
 def test_reading_refuses_options_for_writing(name: str) -> None:
     with pytest.raises(TypeError, match="options must be ReadOptions, not WriteOptions"):
         _READERS[name](WriteOptions())
 
 
-@pytest.mark.parametrize("name", _WRITERS)
+@each("name", _WRITERS)
 def test_writing_refuses_options_for_reading(name: str) -> None:
     with pytest.raises(TypeError, match="options must be WriteOptions, not ReadOptions"):
         _WRITERS[name](ReadOptions())

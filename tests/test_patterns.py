@@ -16,7 +16,7 @@ _NAME, _ID, _SEQUENCE, _PRIVATE = 0x00100010, 0x00100020, 0x00081140, 0x00091001
 _PIXEL_DATA, _SYNTAX = 0x7FE00010, 0x00020010
 
 
-@pytest.mark.parametrize(
+@each(
     "pattern",
     [_NAME, "00100010", "0010,0010", "(0010,0010)", " 00100010 ", "PatientName", "0010001x", "0010xx10", "0010", "PN"],
 )
@@ -63,7 +63,7 @@ def test_tag_applies_to_the_top_level_only() -> None:
     assert inner.is_whole
 
 
-@pytest.mark.parametrize("pattern", ["private", "OB", "**.00091001", "**.private", "**.**.OB"])
+@each("pattern", ["private", "OB", "**.00091001", "**.private", "**.**.OB"])
 def test_private_and_vr_apply_at_every_level(pattern: str) -> None:
     level = selection(exclude=[pattern])
     for _ in range(3):
@@ -165,7 +165,7 @@ def _verdict(condition: Any, *values: Any) -> bool | None:
     return DatasetConditions({_ID: condition}, Limits()).new_state().add(_ID, values)
 
 
-@pytest.mark.parametrize(
+@each(
     ("condition", "values"),
     [
         ("CT", ("CT",)),
@@ -188,7 +188,7 @@ def test_condition_is_satisfied(condition: Any, values: tuple[Any, ...]) -> None
     assert _verdict(condition, *values) is True
 
 
-@pytest.mark.parametrize(
+@each(
     ("condition", "values"),
     [
         ("CT", ("MR",)),
@@ -217,15 +217,13 @@ def test_all_conditions_must_be_satisfied() -> None:
     assert not other.finish()  # the ID is missing
 
 
-@pytest.mark.parametrize("key", ["0010", "0010xxxx", "private", "PN", "Foo", "00081140.00081155"])
+@each("key", ["0010", "0010xxxx", "private", "PN", "Foo", "00081140.00081155"])
 def test_condition_must_name_one_element(key: str) -> None:
     with pytest.raises(ValueError, match=repr(key)):
         ReadOptions(where={key: "1"})
 
 
-@pytest.mark.parametrize(
-    "options", [{"where": {"Modalty": "CT"}}, {"include": ["Modalty"]}, {"exclude": ["**.Modalty"]}]
-)
+@each("options", [{"where": {"Modalty": "CT"}}, {"include": ["Modalty"]}, {"exclude": ["**.Modalty"]}])
 def test_message_suggests_a_similar_keyword(options: Any) -> None:
     with pytest.raises(ValueError, match="did you mean 'Modality'") as caught:
         ReadOptions(**options)

@@ -8,6 +8,7 @@ import pytest
 
 from streamdicom._push import PushParser, StickyWriter
 from streamdicom.errors import InputError, Location, OutputError, StreamDicomError, TruncatedError
+from tests.support.each import each
 
 
 class _Words(PushParser[bytes]):
@@ -69,7 +70,7 @@ def test_error_without_results_raises_at_once() -> None:
         assert again.value is first.value is parser.error
 
 
-@pytest.mark.parametrize("number", range(4))
+@each("number", range(4))
 def test_results_before_error_are_returned_first(number: int) -> None:
     error = InputError("wrong")
     parser = _Words(x=error)
@@ -119,7 +120,7 @@ def test_finish_without_a_fault_leaves_nothing_to_close() -> None:
     assert (parser.finish(), parser.finish(), parser.close()) == ([b"end"], [], [])
 
 
-@pytest.mark.parametrize("kind", [OSError, KeyboardInterrupt, MemoryError])
+@each("kind", [OSError, KeyboardInterrupt, MemoryError])
 def test_foreign_exception_raises_once_and_becomes_the_cause(kind: type[BaseException]) -> None:
     foreign = kind()
     parser = _Words(x=foreign)
@@ -134,7 +135,7 @@ def test_foreign_exception_raises_once_and_becomes_the_cause(kind: type[BaseExce
         assert again.value.location == Location(2)
 
 
-@pytest.mark.parametrize("number", range(4))
+@each("number", range(4))
 def test_deferred_exception_follows_results(number: int) -> None:
     foreign = OSError()
     parser = _DeferringWords(x=foreign)

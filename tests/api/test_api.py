@@ -88,7 +88,7 @@ def test_lone_surrogate_in_a_str_is_an_error() -> None:
         streamdicom.loads('{"\ud800": 1}')
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "message"),
     [(b"[]", "found none"), (b"[" + _ONE + b"," + _TWO + b"]", "iter_datasets"), (b"[1]", "found a number")],
 )
@@ -214,7 +214,7 @@ def test_data_set_is_an_object_and_several_are_an_array() -> None:
     assert streamdicom.dumps(streamdicom.loads(_ONE, as_file=True)) == _ONE.decode()
 
 
-@pytest.mark.parametrize("indent", [0, 2, "\t", -1, True])
+@each("indent", [0, 2, "\t", -1, True])
 def test_indent_matches_the_json_module(indent: int | str) -> None:
     text = streamdicom.dumps([_dataset("1"), Dataset()], indent)
     assert text == json.dumps(json.loads(text), indent=indent)
@@ -476,7 +476,7 @@ def test_dicom_file_is_written_and_loaded(target: str, tmp_path: Path) -> None:
     assert {tag >> 16 for _, tag, _, _ in streamdicom.iter_events(path)} >= {0x0002, 0x7FE0}
 
 
-@pytest.mark.parametrize("format", ["json", "ndjson", "xml", "dicom"])
+@each("format", ["json", "ndjson", "xml", "dicom"])
 def test_one_data_set_is_one_in_every_format(format: FormatName) -> None:
     events = list(streamdicom.iter_events(_ONE + _TWO))
     with pytest.raises(OutputError, match="one data set"):
@@ -486,8 +486,8 @@ def test_one_data_set_is_one_in_every_format(format: FormatName) -> None:
         streamdicom.write_events([], io.BytesIO(), format=format, array=False)
 
 
-@pytest.mark.parametrize("format", ["json", "ndjson", "xml", "dicom"])
-@pytest.mark.parametrize("wrong", [Dataset(), 5, None, (1, 2), (1, 2, 3, 4, 5)])
+@each("format", ["json", "ndjson", "xml", "dicom"])
+@each("wrong", [Dataset(), 5, None, (1, 2), (1, 2, 3, 4, 5)])
 def test_other_object_among_events_is_a_type_error(format: FormatName, wrong: Any) -> None:
     events = list(streamdicom.iter_events(_ONE))
     for position in range(1, 4):
@@ -612,11 +612,11 @@ _TEXT = f'{{"00100010":{{"vr":"PN","Value":[{{"Alphabetic":"{_SECRET}"}}]}}}}'
 _XML_TEXT = f"<NativeDicomModel>{_SECRET}</NativeDicomModel>"
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [_TEXT, f"[{_TEXT}]", f"\ufeff \n{_TEXT}", _XML_TEXT, _TEXT + "\0", f"{_SECRET}\n", _SECRET * 500],
 )
-@pytest.mark.parametrize("read", [streamdicom.load, streamdicom.iter_datasets, streamdicom.iter_events])
+@each("read", [streamdicom.load, streamdicom.iter_datasets, streamdicom.iter_events])
 def test_text_is_not_a_path(read: Callable[[Any], Any], text: str) -> None:
     with pytest.raises(TypeError, match=r"loads\(\)") as caught:
         read(text)
@@ -645,7 +645,7 @@ def test_file_whose_name_looks_like_text_is_read(tmp_path: Path, monkeypatch: py
     assert streamdicom.load("[1].json").PatientID == "1"
 
 
-@pytest.mark.parametrize(
+@each(
     ("source", "hint"),
     [
         ({"00100020": {"vr": "LO"}}, "loads"),
@@ -655,7 +655,7 @@ def test_file_whose_name_looks_like_text_is_read(tmp_path: Path, monkeypatch: py
         (None, "path"),
     ],
 )
-@pytest.mark.parametrize("read", [streamdicom.load, streamdicom.iter_datasets, streamdicom.iter_events])
+@each("read", [streamdicom.load, streamdicom.iter_datasets, streamdicom.iter_events])
 def test_wrong_source_names_the_right_call(read: Callable[[Any], Any], source: Any, hint: str) -> None:
     with pytest.raises(TypeError, match=hint):
         read(source)

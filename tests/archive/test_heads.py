@@ -17,6 +17,7 @@ from streamdicom import InputError, ReadOptions, _native, iter_events
 from streamdicom.archive import Heads, iter_heads
 from streamdicom.events import ELEMENT, Event
 from tests.archive.corpus import dataset, encapsulated, file_bytes
+from tests.support.each import each
 
 pytestmark = pytest.mark.skipif(_native.functions is None, reason="the compiled engine is not built")
 
@@ -162,7 +163,7 @@ def test_long_element_before_the_last_wanted_one(tmp_path: Path) -> None:
         assert _check(path) == is_known
 
 
-@pytest.mark.parametrize(
+@each(
     "options",
     [{"on_deviation": print}, {"profile": "strict"}, {"where": {"Modality": "CT"}}, {"on_error": "skip"}],
 )
@@ -170,7 +171,7 @@ def test_other_options_need_the_parser(options: dict[str, Any]) -> None:
     assert Heads.of(_TAGS, ReadOptions(include=_OPTIONS.include, **options)) is None
 
 
-@pytest.mark.parametrize("tag", [0x00020010, 0x7FE00010, 0xFFFCFFFC])
+@each("tag", [0x00020010, 0x7FE00010, 0xFFFCFFFC])
 def test_elements_out_of_reach_need_the_parser(tag: int) -> None:
     assert Heads.of([tag], ReadOptions(include=[f"{tag:08X}"])) is None
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamdicom.archive.layout import DEFAULT_LAYOUT, SOP_INSTANCE_UID, Layout, with_values
+from tests.support.each import each
 
 # Moved in Python 3.13.
 _is_reserved = getattr(ntpath, "isreserved", None) or (lambda name: PureWindowsPath(name).is_reserved())
@@ -22,12 +23,12 @@ def test_default_layout_is_by_study_series_and_instance() -> None:
     assert Layout(DEFAULT_LAYOUT).tags == set(values)
 
 
-@pytest.mark.parametrize("text", ["1.2.840.10008", "0", "1" * 64, "01.02"])
+@each("text", ["1.2.840.10008", "0", "1" * 64, "01.02"])
 def test_valid_uid_is_kept(text: str) -> None:
     assert Layout("{SOPInstanceUID}").path({SOP_INSTANCE_UID: text}, 0) == text
 
 
-@pytest.mark.parametrize("text", ["1" * 65, "1..2", ".1", "1.", "1.2.x", "1 2", "\u0661.2", "..", "1/2", "1\n"])
+@each("text", ["1" * 65, "1..2", ".1", "1.", "1.2.x", "1 2", "\u0661.2", "..", "1/2", "1\n"])
 def test_invalid_uid_becomes_a_stable_digest(text: str) -> None:
     layout = Layout("{SOPInstanceUID}")
     path = layout.path({SOP_INSTANCE_UID: text}, 0)
@@ -36,7 +37,7 @@ def test_invalid_uid_becomes_a_stable_digest(text: str) -> None:
     assert path != layout.path({SOP_INSTANCE_UID: text + "x"}, 0)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "name"),
     [
         ("Müller^Jürgen", "Müller^Jürgen"),
@@ -85,7 +86,7 @@ def test_no_value_makes_an_unsafe_path(layout: str, values: dict[int, str]) -> N
         assert not _is_reserved(part)
 
 
-@pytest.mark.parametrize(
+@each(
     "layout", ["", "/a", "a/", "a//b", "..", "a/../b", "./a", "{x", "a}", "{}", "{Nothing}", "a\\b", "C:a", "a\0", ".a"]
 )
 def test_invalid_layout_is_a_value_error(layout: str) -> None:

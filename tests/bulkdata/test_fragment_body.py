@@ -89,7 +89,7 @@ def test_malformed_body_is_an_error(data: bytes, segment: int) -> None:
     assert "two" not in str(caught.value)
 
 
-@pytest.mark.parametrize("start", [b"", b"--x\r\n", HEAD])
+@each("start", [b"", b"--x\r\n", HEAD])
 def test_memory_is_bounded_for_malformed_bodies(start: bytes) -> None:
     def segments() -> Iterator[bytes]:
         yield start

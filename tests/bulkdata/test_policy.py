@@ -34,7 +34,7 @@ def test_tag_has_priority_over_vr_and_vr_over_size(vr: str, action: BulkDataActi
             assert policy.action(TAG + 1, vr, size) is expected
 
 
-@pytest.mark.parametrize("vr", ["PN", "SQ", "AT", "UI", "XX", ""])
+@each("vr", ["PN", "SQ", "AT", "UI", "XX", ""])
 def test_vr_without_bulk_data_is_refused(vr: str) -> None:
     with pytest.raises(ValueError, match="BulkDataURI"):
         BulkDataPolicy(by_vr={vr: BulkDataAction.STORE})

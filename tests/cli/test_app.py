@@ -14,6 +14,7 @@ import pytest
 import streamdicom
 from streamdicom.cli import COMMANDS, EXIT_CODES
 from tests.cli.running import ONE, dicom_file, run, run_process
+from tests.support.each import each
 
 
 def test_version_is_that_of_the_package_and_names_the_engine() -> None:
@@ -35,7 +36,7 @@ def test_call_without_arguments_prints_the_help_and_fails() -> None:
     assert result.stdout == run("--help").stdout
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@each("name", COMMANDS)
 def test_help_of_a_command_has_defaults_and_exit_codes(name: str) -> None:
     result = run(name, "-h")
     text = result.stdout.decode()
@@ -50,7 +51,7 @@ def _options_with_default(name: str) -> list[object]:
     return [argument for argument in COMMANDS[name].arguments if "%(default)s" in str(argument)]
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "expected"),
     [
         (["convert", "in.json"], "convert: the following arguments are required: OUT"),
@@ -211,7 +212,7 @@ def test_missing_package_is_named_with_its_extra(
     assert (result.code, result.error) == (2, f'{package} is not installed; install "streamdicom[{extra}]"')
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+@each("shell", ["bash", "zsh", "tcsh"])
 def test_completion_has_commands_and_options(shell: str) -> None:
     pytest.importorskip("shtab")
     result = run("completion", shell)

@@ -10,14 +10,15 @@ from streamdicom.cli import COMMANDS
 from streamdicom.cli.arguments import Argument, Group, InvalidArgument, integer, path, seconds
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.cli.parsers import command_parser, parse_arguments
+from tests.support.each import each
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@each("name", COMMANDS)
 def test_every_command_has_a_module_with_run(name: str) -> None:
     assert callable(import_module(f"streamdicom.cli.{COMMANDS[name].module}").run)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@each("name", COMMANDS)
 def test_every_argument_has_help(name: str) -> None:
     for argument in COMMANDS[name].arguments:
         for inner in argument.arguments if isinstance(argument, Group) else (argument,):
@@ -33,7 +34,7 @@ def test_options_can_stand_anywhere() -> None:
     assert parser.parse_args(["a", "b"]).include == []
 
 
-@pytest.mark.parametrize(
+@each(
     "arguments",
     [
         ["a.json", "b.json", "-n", "3", "--seed", "1"],
@@ -71,24 +72,24 @@ def test_empty_text_is_not_a_path() -> None:
         path("")
 
 
-@pytest.mark.parametrize("text", ["s3://bucket/a", "https://example.org", "file:///tmp/a"])
+@each("text", ["s3://bucket/a", "https://example.org", "file:///tmp/a"])
 def test_url_is_not_a_path(text: str) -> None:
     with pytest.raises(InvalidArgument, match="URL"):
         path(text)
 
 
-@pytest.mark.parametrize("text", ["a", "-", "a:b/c", "C:\\a", "a b://c"])
+@each("text", ["a", "-", "a:b/c", "C:\\a", "a b://c"])
 def test_path_can_have_any_other_form(text: str) -> None:
     assert path(text) == text
 
 
-@pytest.mark.parametrize("text", ["0", "10", "-1", "x", "1.5", "\u00b2", ""])
+@each("text", ["0", "10", "-1", "x", "1.5", "\u00b2", ""])
 def test_integer_has_bounds(text: str) -> None:
     with pytest.raises(InvalidArgument, match="from 1 to 9"):
         integer(1, 9)(text)
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x", ""])
+@each("text", ["0", "-1", "nan", "inf", "x", ""])
 def test_duration_is_finite_and_positive(text: str) -> None:
     with pytest.raises(InvalidArgument, match="above 0"):
         seconds(text)

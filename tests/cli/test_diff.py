@@ -22,6 +22,7 @@ from streamdicom.cli import diff
 from streamdicom.cli.diff import diff_files
 from streamdicom.comparison import datasets, entries
 from tests.cli.running import COMMAND, run, without_preamble
+from tests.support.each import each
 from tests.support.memory import peak
 
 _MIB = 1024 * 1024
@@ -254,7 +255,7 @@ def test_empty_text_equals_null(empty: str | None) -> None:
     assert contents((1, "LO", (empty, empty))) != contents((1, "LO", ()))
 
 
-@pytest.mark.parametrize(
+@each(
     "events",
     [
         [(EventType.ELEMENT, 1, "OB", (b"",))],
@@ -319,7 +320,7 @@ def test_padding_of_binary_values_is_no_difference() -> None:
     assert in_fragment(b"abc") == in_fragment(b"abc\0") != in_fragment(b"ab")
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "values", "same"),
     [
         ("LO", ("a", None), (("a ", " "), ("a\0", "\0"))),

@@ -12,14 +12,15 @@ import pytest
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.cli.network import format_address, listener_at, parse_address
 from tests.cli.running import run
+from tests.support.each import each
 
 
-@pytest.mark.parametrize("text", ["localhost:4711", "[::1]:0", "127.0.0.1:65535"])
+@each("text", ["localhost:4711", "[::1]:0", "127.0.0.1:65535"])
 def test_address_survives_a_round_trip(text: str) -> None:
     assert format_address(parse_address(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "localhost", ":17", "::1:17", "localhost:x", "localhost:65536", "[::1]"])
+@each("text", ["", "localhost", ":17", "::1:17", "localhost:x", "localhost:65536", "[::1]"])
 def test_malformed_address_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_address(text)
@@ -30,7 +31,7 @@ def test_unix_socket_needs_a_path() -> None:
     assert (result.code, result.error) == (2, "expected a path after unix:, found 'unix:'")
 
 
-@pytest.mark.parametrize("port", ["65536", "70000", "9" * 5000])
+@each("port", ["65536", "70000", "9" * 5000])
 def test_port_that_does_not_exist_is_named(port: str) -> None:
     with pytest.raises(UsageError, match=f"expected a port from 0 to 65535, found {port[:20]}$"):
         parse_address(f"localhost:{port}")

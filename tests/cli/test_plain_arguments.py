@@ -11,6 +11,7 @@ from streamdicom.cli.arguments import Argument, Command, Group, InvalidArgument
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.cli.parsers import command_parser, parse_arguments
 from streamdicom.cli.plain_arguments import plain_arguments
+from tests.support.each import each
 
 _TEXTS = ["Modality=CT", "a/b.json", "s3://bucket/a", "3", "1.5", "-", "utf-8", "null-value=error"]
 
@@ -58,7 +59,7 @@ def _line(command: Command, random: Random) -> list[str]:
     return [text for part in parts for text in part]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@each("name", COMMANDS)
 def test_plain_arguments_are_those_of_argparse(name: str) -> None:
     command, random, taken = COMMANDS[name], Random(name), 0
     parser = command_parser(command)

@@ -37,6 +37,7 @@ from streamdicom import (
 )
 from streamdicom.converters import Converter, Element
 from streamdicom.formats import FormatName
+from tests.support.each import each
 from tests.support.memory import peak
 
 _MIB = 1024 * 1024
@@ -122,7 +123,7 @@ def _failing(*_: object) -> NoReturn:
     raise OSError("of the caller")
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "options"),
     [
         (_BULK, ReadOptions(bulk_data_uri_handler=_failing)),
@@ -153,7 +154,7 @@ class _OnlyOne(Converter):
         return element
 
 
-@pytest.mark.parametrize(
+@each(
     ("options", "kind"),
     [
         (ReadOptions(bulk_data_uri_handler=_failing), OSError),
@@ -336,16 +337,16 @@ def test_ndjson_rejects_indent() -> None:
         DatasetEncoder(indent=1, format="ndjson")
 
 
-@pytest.mark.parametrize("format", ["json", "ndjson", "xml", "dicom"])
-@pytest.mark.parametrize("events", [None, 3, [None], ["x"], "[]"], ids=repr)
+@each("format", ["json", "ndjson", "xml", "dicom"])
+@each("events", [None, 3, [None], ["x"], "[]"], ids=repr)
 def test_event_encoder_refuses_other_objects_by_their_type(events: Any, format: Any) -> None:
     encoder = EventEncoder(format=format)
     with pytest.raises(TypeError, match="expected events"):
         list(encoder.encode(events))
 
 
-@pytest.mark.parametrize("new_parser", [EventParser, DatasetParser])
-@pytest.mark.parametrize("data", ["[", None, 5, ["["]])
+@each("new_parser", [EventParser, DatasetParser])
+@each("data", ["[", None, 5, ["["]])
 def test_parser_that_is_fed_no_bytes_says_so(new_parser: type[EventParser | DatasetParser], data: Any) -> None:
     with pytest.raises(TypeError, match=f"^expected bytes, found {type(data).__name__}"):
         new_parser().feed(data)

@@ -17,6 +17,7 @@ from streamdicom import InputError, OutputError
 from streamdicom.columns import RowEncoder, TypeOptions, read
 from streamdicom.dicom import VRS
 from tests.columns.elements import element
+from tests.support.each import each
 
 
 def encoded(columns: list[str], rows: list[dict[str, Any]], schema: pa.Schema | None = None) -> list[Any]:
@@ -83,7 +84,7 @@ def test_json_is_the_data_set(tmp_path: Path) -> None:
     assert encoded(table.schema.names, table.to_pylist()) == json.loads(path.read_text())
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", "[{}, {}]", "{}{}"])
+@each("text", [None, "", "[]", "[{}, {}]", "{}{}"])
 def test_json_of_another_number_of_data_sets_is_an_error(text: str | None) -> None:
     with pytest.raises((OutputError, InputError)) as found:
         encoded(["_json"], [{"_json": "{}"}, {"_json": text}], pa.schema([("_json", pa.string())]))

@@ -18,6 +18,7 @@ import streamdicom
 from streamdicom import ColumnError, ReadOptions
 from streamdicom.columns import read, scan
 from tests.conformance.bundled import files
+from tests.support.each import each
 
 _SERIES = "ReferencedSeriesSequence"
 
@@ -199,7 +200,7 @@ def test_lazy_frame_reads_only_the_columns_of_the_query(path: Path) -> None:
         frame.collect()
 
 
-@pytest.mark.parametrize(
+@each(
     ("columns", "message"),
     [
         ([], "at least one column"),

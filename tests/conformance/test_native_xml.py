@@ -107,7 +107,7 @@ def test_references_are_valid() -> None:
     assert _is_valid(text)
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         '<DicomAttribute tag="0010002a" vr="LO"/>',

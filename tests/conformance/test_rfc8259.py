@@ -472,7 +472,7 @@ def test_every_byte_after_a_backslash() -> None:
         assert check(b'["\\' + bytes([byte]) + b'x"]', expected) == ""
 
 
-@pytest.mark.parametrize(("letter", "character"), ESCAPES.items())
+@each(("letter", "character"), ESCAPES.items())
 def test_escape_is_decoded(letter: str, character: str) -> None:
     assert value_of(JsonTokenizer().read([f'"\\{letter}"'.encode()])) == character
 

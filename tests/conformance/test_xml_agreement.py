@@ -139,7 +139,7 @@ def _documents(vr: str, texts: list[str]) -> tuple[bytes, bytes]:
     )
 
 
-@pytest.mark.parametrize("vr", _VALUE_VRS)
+@each("vr", _VALUE_VRS)
 def test_text_has_the_same_values_and_deviations_in_json_and_xml(vr: str) -> None:
     for texts in [*([text] for text in _TEXTS), ["1", "2"], ["a", "b"], ["1", "x", "65536"]]:
         from_json, from_xml = map(read, _documents(vr, texts))

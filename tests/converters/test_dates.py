@@ -18,6 +18,7 @@ from streamdicom.converters import (
     Element,
     IsoDates,
 )
+from tests.support.each import each
 
 _DATE, _NAME, _ID, _SEQUENCE = 0x00080020, 0x00100010, 0x00100020, 0x00081140
 
@@ -52,13 +53,13 @@ _LEFT_ALONE = [
 ]
 
 
-@pytest.mark.parametrize(("vr", "text", "iso"), _ISO_PAIRS)
+@each(("vr", "text", "iso"), _ISO_PAIRS)
 def test_iso_dates_round_trip(vr: str, text: str, iso: str) -> None:
     assert IsoDates().write(Element(_DATE, vr, (text, None))).values == (iso, None)
     assert IsoDates().read(Element(_DATE, vr, (iso, None))).values == (text, None)
 
 
-@pytest.mark.parametrize(("vr", "text"), _LEFT_ALONE)
+@each(("vr", "text"), _LEFT_ALONE)
 def test_other_text_is_unchanged(vr: str, text: str) -> None:
     for converter in (IsoDates(), DatetimeObjects()):
         assert converter.write(Element(_DATE, vr, (text,))).values == (text,)
@@ -74,7 +75,7 @@ def test_dates_agree_with_datetime(moment: datetime, minutes: int) -> None:
     assert DatetimeObjects().read(Element(0, "DT", (text,))).values == (moment,)
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "text", "value"),
     [
         ("DA", "20260131", date(2026, 1, 31)),
@@ -89,9 +90,7 @@ def test_date_objects_round_trip(vr: str, text: str, value: Any) -> None:
     assert DatetimeObjects().write(Element(_DATE, vr, (value,))).values == (text,)
 
 
-@pytest.mark.parametrize(
-    ("vr", "text"), [("DA", "20260431"), ("TM", "0930"), ("TM", "235960"), ("DT", "2026"), ("DT", "202601310930")]
-)
+@each(("vr", "text"), [("DA", "20260431"), ("TM", "0930"), ("TM", "235960"), ("DT", "2026"), ("DT", "202601310930")])
 def test_text_without_an_object_form_is_unchanged(vr: str, text: str) -> None:
     assert DatetimeObjects().read(Element(_DATE, vr, (text,))).values == (text,)
 

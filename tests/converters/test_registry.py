@@ -18,6 +18,7 @@ from streamdicom.converters import (
     IsoDates,
     PrivateKey,
 )
+from tests.support.each import each
 
 _DATE, _NAME, _ID, _SEQUENCE = 0x00080020, 0x00100010, 0x00100020, 0x00081140
 
@@ -71,7 +72,7 @@ def test_last_converter_of_equal_keys_wins() -> None:
     assert found.mark == "3"
 
 
-@pytest.mark.parametrize("key", ["Foo", "", "00081140.00081150", "**.PN"])
+@each("key", ["Foo", "", "00081140.00081150", "**.PN"])
 def test_message_names_the_invalid_key(key: str) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(key))):
         Converters({key: Converter()})

@@ -105,7 +105,7 @@ def test_value_types_equal_dcmread() -> None:
     assert [type(element.value) for element in loaded] == [type(element.value) for element in read]
 
 
-@pytest.mark.parametrize("text", ["1.0000", "1E2", "-0", "9007199254740993", "0.30000000000000004"])
+@each("text", ["1.0000", "1E2", "-0", "9007199254740993", "0.30000000000000004"])
 @pytest.mark.filterwarnings("ignore:The value length:UserWarning")
 def test_decimal_text_is_exact(text: str) -> None:
     dataset = streamdicom.loads(f'{{"{_PRIVATE}": {{"vr": "DS", "Value": [{text}]}}}}')
@@ -169,7 +169,7 @@ def test_backslash_in_single_value_vr_is_kept(vr: str, text: str) -> None:  # PS
     assert written[_PRIVATE] == {"vr": vr, "Value": [text]}
 
 
-@pytest.mark.parametrize(("vr", "number"), [("IS", 9007199254740993), ("SV", -(2**63)), ("UV", 2**64 - 1)])
+@each(("vr", "number"), [("IS", 9007199254740993), ("SV", -(2**63)), ("UV", 2**64 - 1)])
 @pytest.mark.filterwarnings("ignore:The value length:UserWarning", "ignore:out-of-range")
 def test_large_integers_are_exact(vr: str, number: int) -> None:
     assert _loads(vr, number).value == number
@@ -215,7 +215,7 @@ def test_odd_un_text_gets_dictionary_vr(tag: str, data: bytes) -> None:
     assert dataset[tag] == convert_raw_data_element(unpadded)
 
 
-@pytest.mark.parametrize("tag", ["00091001", "00090010", "00020007", "00280010", "00081140", "7FE00010"])
+@each("tag", ["00091001", "00090010", "00020007", "00280010", "00081140", "7FE00010"])
 def test_odd_un_bytes_are_unchanged(tag: str) -> None:
     text = _unknown(tag, b"ABC")
     dataset = streamdicom.loads(text, as_file=True)
@@ -224,7 +224,7 @@ def test_odd_un_bytes_are_unchanged(tag: str) -> None:
     assert streamdicom.dumps(dataset, options=WriteOptions(file_meta=True)) == text
 
 
-@pytest.mark.parametrize(
+@each(
     ("creator", "tag", "vr", "value"),
     [
         ("ELSCINT1", "01F1100E", "UN", b"0.488281"),  # FL by pydicom's private dictionary
@@ -238,9 +238,7 @@ def test_private_un_of_digits_is_no_binary_number(creator: str, tag: str, vr: st
     assert (element.VR, element.value) == (vr, value)
 
 
-@pytest.mark.parametrize(
-    ("value", "member"), [("", {}), ("anonymous", {"Value": ["anonymous"]}), (b"ab", {"InlineBinary": "YWI="})]
-)
+@each(("value", "member"), [("", {}), ("anonymous", {"Value": ["anonymous"]}), (b"ab", {"InlineBinary": "YWI="})])
 def test_un_reference_accepts_value_of_dictionary_vr(value: Any, member: Any) -> None:
     text = '{"00100020":{"vr":"UN","BulkDataURI":"http://h/1"}}'
     dataset = streamdicom.loads(text)
@@ -278,7 +276,7 @@ def test_unconvertible_un_bytes_are_written_unchanged(text: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("tag", ["00100010", "00100020", "00104000"])
+@each("tag", ["00100010", "00100020", "00104000"])
 def test_undecodable_un_bytes_are_not_replaced(tag: str) -> None:
     members = {"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}} | json.loads(_unknown(tag, b"a\xff"))
     assert json.loads(streamdicom.dumps(streamdicom.loads(json.dumps(members)))) == members
@@ -303,7 +301,7 @@ def test_null_among_values_equals_dcmread() -> None:
     assert _loads("US", 1, None).value == [1, None]
 
 
-@pytest.mark.parametrize(("vr", "number"), [("US", 65536), ("US", -1), ("SL", 2**31), ("UV", 2**64), ("FL", 1e300)])
+@each(("vr", "number"), [("US", 65536), ("US", -1), ("SL", 2**31), ("UV", 2**64), ("FL", 1e300)])
 @pytest.mark.filterwarnings("ignore:Invalid value:UserWarning", "ignore:out-of-range")
 def test_out_of_range_number_is_kept(vr: str, number: float) -> None:
     assert _loads(vr, number).value == number
@@ -324,7 +322,7 @@ def twice(*texts: str) -> list[Event]:
     return [(EventType.START_DATASET, 0, "", 0), *members, (EventType.END_DATASET, 0, "", None)]
 
 
-@pytest.mark.parametrize(
+@each(
     "texts",
     [
         ['{"00100020": {"vr": "LO"}}', '{"00100020": {"vr": "LO"}}'],
@@ -347,7 +345,7 @@ def test_datasets_before_error_are_returned_first() -> None:
             parser.close()
 
 
-@pytest.mark.parametrize("text", ["Åsa", "山"])
+@each("text", ["Åsa", "山"])
 def test_text_beyond_ascii_in_group_0002_is_kept(text: str) -> None:
     document = {"00020013": {"vr": "SH", "Value": [text]}, "00100020": {"vr": "LO", "Value": [text]}}
     dataset = streamdicom.loads(json.dumps(document))
@@ -406,7 +404,7 @@ _BIG_ENDIAN = '"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.2"]}'
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(
+@each(
     ("members", "tag"),
     [
         (_BIG_ENDIAN + ',"00189073":{"vr":"UN","InlineBinary":"AAA="}', 0x00189073),
@@ -463,8 +461,8 @@ def _empty(element: DataElement, how: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:A value of type:UserWarning")
-@pytest.mark.parametrize("how", ["", None, "clear"])
-@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"])
+@each("how", ["", None, "clear"])
+@each("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"])
 def test_emptied_reference_is_written_empty(how: Any, syntax: str) -> None:
     members = {
         "00020010": {"vr": "UI", "Value": [syntax]},
@@ -479,7 +477,7 @@ def test_emptied_reference_is_written_empty(how: Any, syntax: str) -> None:
         assert json.loads(streamdicom.dumps(dataset)) == expected
 
 
-@pytest.mark.parametrize("how", [b"", None, "clear"])
+@each("how", [b"", None, "clear"])
 def test_emptied_json_element_is_written_empty(how: Any) -> None:
     for tag in (0x00080005, 0x00280010):
         dataset = _json_elements((tag, '{"vr":"US","Value":["many"]}'))
@@ -491,7 +489,7 @@ def _parts(limits: Limits) -> DatasetParser:
     return DatasetParser(options=ReadOptions(limits=limits))
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "value"),
     [
         ('{"00091001":{"vr":"UT","Value":["%s"]}}' % ("a" * 100), "a" * 100),
@@ -509,7 +507,7 @@ def test_element_in_parts_is_joined(text: str, value: Any) -> None:
     assert (held if isinstance(held, str | bytes) else list(held)) == value
 
 
-@pytest.mark.parametrize(
+@each(
     ("limits", "text", "limit"),
     [
         (
@@ -578,8 +576,8 @@ def _json_elements(*elements: tuple[int, str], options: ReadOptions | None = Non
     return dataset
 
 
-@pytest.mark.parametrize("tag", [0x00091001, 0x00280010])
-@pytest.mark.parametrize(
+@each("tag", [0x00091001, 0x00280010])
+@each(
     ("text", "value"),
     [
         ('{"vr":"US","Value":["many",5]}', b"many\\5"),

@@ -216,7 +216,7 @@ def in_item(attributes: dict[str, Any]) -> str:
     return json.dumps([{}, {"00081140": {"vr": "SQ", "Value": [{}, attributes]}}])
 
 
-@pytest.mark.parametrize("vr", BUFFERED)
+@each("vr", BUFFERED)
 def test_reference_becomes_lazy_buffer(vr: str) -> None:
     store = MemoryStore()
     store.values = [b"abcdefgh"]
@@ -238,7 +238,7 @@ def test_reference_becomes_lazy_buffer(vr: str) -> None:
     assert copy.deepcopy(dataset) == dataset
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "data", "value"),
     [
         ("UN", b"abc", b"abc"),
@@ -326,8 +326,8 @@ def test_duplicate_reference_raises() -> None:
 # --- pydicom's callables -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [1, 3])
-@pytest.mark.parametrize(("vr", "value"), [("OW", b"ab"), ("US", [1, 2]), ("UT", "text"), ("OB", None)])
+@each("arguments", [1, 3])
+@each(("vr", "value"), [("OW", b"ab"), ("US", [1, 2]), ("UT", "text"), ("OB", None)])
 def test_uri_handler_is_called_as_in_pydicom(arguments: int, vr: str, value: Any) -> None:
     calls: list[tuple[str, ...]] = []
 
@@ -532,7 +532,7 @@ def test_spooled_size_is_bounded() -> None:
         assert caught.value.location.tag_path == "7FE00010"
 
 
-@pytest.mark.parametrize("vr_first", [True, False])
+@each("vr_first", [True, False])
 def test_value_without_buffer_support_is_bounded(vr_first: bool) -> None:
     options = ReadOptions(limits=Limits(value_length=60_000), spool_threshold=50_000)
     with pytest.raises(LimitError) as caught:
@@ -590,7 +590,7 @@ def test_long_value_round_trips_in_bounded_memory(tmp_path: Path) -> None:
 # --- data sets and filters ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ENCAPSULATED[:5], ids=lambda path: path.name)
+@each("path", ENCAPSULATED[:5], ids=lambda path: path.name)
 def test_fragment_events_round_trip(path: Path) -> None:
     out = events(dcmread(path))
     for frames in (False, True):

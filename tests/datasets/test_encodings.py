@@ -27,7 +27,7 @@ def test_encodings_have_the_names_of_pydicom() -> None:
             assert encodings_of(character_sets(several)) == convert_encodings(several)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "terms", "fits"),
     [
         ("Yamada^Tarou=山田^太郎", ["", "ISO 2022 IR 87"], True),
@@ -99,7 +99,7 @@ def test_character_set_is_kept_if_it_can_encode_the_text(charset: str | list[str
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR CS:UserWarning")
-@pytest.mark.parametrize(
+@each(
     ("charset", "name"),
     [
         ("UTF-8", "Wang^XiaoDong=王^小东"),
@@ -122,7 +122,7 @@ def test_code_extensions_that_pydicom_cannot_decode_are_replaced_by_utf_8() -> N
     assert written.PatientName == "Zhang^XiaoDong=张^小东"
 
 
-@pytest.mark.parametrize("charset", ["ISO_IR 100", "ISO_IR 13", ["", "ISO 2022 IR 149"], None])
+@each("charset", ["ISO_IR 100", "ISO_IR 13", ["", "ISO 2022 IR 149"], None])
 def test_text_beyond_the_character_set_switches_to_utf_8(charset: str | list[str] | None) -> None:
     dataset = _dataset(charset, "Ж€ก^🙂")
     loaded = streamdicom.loads(streamdicom.dumps(dataset))
@@ -135,7 +135,7 @@ def test_text_beyond_the_character_set_switches_to_utf_8(charset: str | list[str
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR CS:UserWarning")
 @pytest.mark.filterwarnings("ignore::streamdicom.DeviationWarning")
-@pytest.mark.parametrize("charset", ["UTF-8", "koi8_r"])
+@each("charset", ["UTF-8", "koi8_r"])
 def test_file_in_a_python_encoding_is_read_as_by_pydicom(charset: str) -> None:
     dataset = _dataset(charset, "Люк")
     written = _through_part10(dataset)
@@ -208,8 +208,8 @@ def _read(terms: list[str], data: bytes, item: bool = False) -> Dataset:
 
 
 @pytest.mark.filterwarnings("ignore:Unknown encoding")  # pydicom does not know Latin 9
-@pytest.mark.parametrize(("terms", "data", "name"), _CASES)
-@pytest.mark.parametrize("item", [False, True])
+@each(("terms", "data", "name"), _CASES)
+@each("item", [False, True])
 def test_text_that_pydicom_misreads_is_read_from_its_bytes(
     terms: list[str], data: bytes, name: str, item: bool
 ) -> None:
@@ -230,7 +230,7 @@ def test_text_follows_the_character_set_that_pydicom_read() -> None:
     assert dataset.PatientName == "é"
 
 
-@pytest.mark.parametrize(
+@each(
     ("terms", "data", "text"),
     [
         ([], b"\xe9", "no character set is in force .*00100010 PatientName"),

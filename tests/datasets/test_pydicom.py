@@ -12,6 +12,7 @@ from pydicom.tag import BaseTag
 
 import streamdicom
 from streamdicom.datasets import _pydicom, builder, open_dataset
+from tests.support.each import each
 
 _NAME = BaseTag(0x00100010)
 _FIELDS = {"LO": _pydicom.RAW_TAIL, "UN": _pydicom.RAW_TAIL_OF_UN}
@@ -30,7 +31,7 @@ def test_shortcuts_are_used_with_the_installed_pydicom() -> None:
     assert _pydicom.inherit_encodings is not _pydicom.construct_again
 
 
-@pytest.mark.parametrize("new_dataset", [_pydicom.new_dataset, _pydicom.construct_dataset])
+@each("new_dataset", [_pydicom.new_dataset, _pydicom.construct_dataset])
 def test_new_dataset_equals_constructed_dataset(new_dataset: _pydicom.NewDataset) -> None:
     elements: _pydicom.Elements = {_NAME: _pydicom.raw_element(_NAME, "PN", b"Gr\xfc\xdf")}
     dataset, expected = new_dataset(elements, ["latin_1"]), Dataset(dict(elements))
@@ -48,8 +49,8 @@ def test_copied_datasets_share_no_state() -> None:
     assert not second
 
 
-@pytest.mark.parametrize("vr", ["LO", "UN"])
-@pytest.mark.parametrize("new_raw", [_pydicom.new_raw, _pydicom.construct_raw])
+@each("vr", ["LO", "UN"])
+@each("new_raw", [_pydicom.new_raw, _pydicom.construct_raw])
 def test_new_raw_element_equals_constructed_element(new_raw: _pydicom.NewRaw, vr: str) -> None:
     raw = new_raw(RawDataElement, (_NAME, vr, 2, b"17", *_FIELDS[vr]))
     assert type(raw) is RawDataElement
@@ -57,7 +58,7 @@ def test_new_raw_element_equals_constructed_element(new_raw: _pydicom.NewRaw, vr
     assert raw.is_implicit_VR is (vr == "UN")
 
 
-@pytest.mark.parametrize("inherit", [_pydicom.inherit_encodings, _pydicom.construct_again])
+@each("inherit", [_pydicom.inherit_encodings, _pydicom.construct_again])
 def test_item_inherits_encodings(inherit: _pydicom.Inherit) -> None:
     item = _pydicom.construct_dataset({_NAME: _pydicom.raw_element(_NAME, "PN", b"\xbc")}, ["latin_1"])
     inherit(item, ["iso8859_5"])

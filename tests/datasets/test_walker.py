@@ -180,7 +180,7 @@ def test_file_meta_is_sorted_among_groups() -> None:
     assert list(_written(dataset)) == ["00010001", "00100020"]
 
 
-@pytest.mark.parametrize("length", [64 * 1024, 64 * 1024 + 1, 200_000])
+@each("length", [64 * 1024, 64 * 1024 + 1, 200_000])
 def test_long_binary_value_is_walked_in_parts(length: int) -> None:
     dataset = Dataset()
     dataset.add_new(0x7FE00010, "OB", bytes(length))
@@ -189,7 +189,7 @@ def test_long_binary_value_is_walked_in_parts(length: int) -> None:
     assert streamdicom.loads(streamdicom.dumps(dataset)) == dataset
 
 
-@pytest.mark.parametrize("value", ["é" * 100_000, ["a", "b" * 100_000, "", "c"]])
+@each("value", ["é" * 100_000, ["a", "b" * 100_000, "", "c"]])
 def test_long_text_is_walked_in_parts(value: str | list[str]) -> None:
     dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 192"
@@ -214,7 +214,7 @@ def test_buffer_is_written_and_keeps_position() -> None:
     assert buffer.tell() == 0
 
 
-@pytest.mark.parametrize("vr", ["OB", "OW"])
+@each("vr", ["OB", "OW"])
 def test_empty_buffer_is_empty_element(vr: str) -> None:  # PS3.18 F.2.5
     for buffer in (io.BytesIO(b""), LazyValue(lambda: iter([]))):
         assert _attribute(vr, buffer) == {"vr": vr}
@@ -310,7 +310,7 @@ def test_changed_json_element_is_written_with_new_value() -> None:
     assert _written(dataset) == {"00091001": {"vr": "US", "Value": [5]}}
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "value", "expected"),
     [("US or SS", b"\xff\xff", "US"), ("OB or OW", b"\0\0", "OW"), ("US or OW", b"\0\0", "OW"), ("US or SS", 5, "US")],
 )
@@ -386,7 +386,7 @@ def test_ambiguous_vr_fits_values(value: Any, vrs: list[str], representation: in
     assert caught.value.location.tag_path == "00081140[0].00280106"
 
 
-@pytest.mark.parametrize("vr", ["SS", "US or SS"])
+@each("vr", ["SS", "US or SS"])
 def test_lut_descriptor_is_written_signed_for_ss(vr: str) -> None:  # PS3.3 C.11.1.1
     dataset = Dataset()
     dataset.PixelRepresentation = 1
@@ -417,7 +417,7 @@ def test_raw_elements_stay_raw() -> None:
     assert isinstance(dataset.get_item("PatientID"), RawDataElement)
 
 
-@pytest.mark.parametrize("little_endian", [True, False])
+@each("little_endian", [True, False])
 def test_engine_reads_a_sequence_with_a_character_set_from_its_bytes(little_endian: bool) -> None:
     item, dataset = Dataset(), Dataset()
     item.SpecificCharacterSet, item.PatientID, item.Rows = "ISO_IR 100", "1", 2
@@ -547,7 +547,7 @@ def _of(tag: int, vr: str, value: Any) -> Dataset:
     return dataset
 
 
-@pytest.mark.parametrize(
+@each(
     "dataset",
     [
         _of(_TAG, "PN", ["a", "", "b="]),
@@ -588,7 +588,7 @@ def test_private_element_of_a_known_creator_has_its_vr_if_it_fits(
         assert _written(dataset)[f"{tag:08X}"] == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("field", "vr"),
     [
         (bytes(24), "UN"),  # items for pydicom, which takes any tag

@@ -71,7 +71,7 @@ def test_basic_profile(tag: str, expected: str) -> None:
     assert _action(tag) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "option", "expected"),
     [
         ("SOPInstanceUID", "retain-uids", "K"),
@@ -102,7 +102,7 @@ def test_cleaning_wins_over_keeping() -> None:
     assert _action("DateOfLastCalibration", "retain-device-identity", "retain-modified-dates") == "C"
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "sop_class", "expected"),
     [
         ("SeriesDate", _CT, "X"),  # type 3
@@ -152,7 +152,7 @@ def test_attributes_newer_than_the_data_dictionary_take_the_action_of_the_table(
     assert {tables().attributes[tag][0] for tag in newer} <= {"X"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "error"),
     [
         ((b"short",), ValueError),

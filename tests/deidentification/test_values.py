@@ -7,7 +7,6 @@ import sys
 import uuid
 from datetime import date, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import UID
@@ -16,6 +15,7 @@ from streamdicom.deidentification import KeyedValues, dummy_items, dummy_value, 
 from streamdicom.deidentification.table import tables
 from streamdicom.dicom import VALUE_RULES, VRS, dictionary_vrs
 from tests.deidentification.planting import KEY
+from tests.support.each import each
 
 
 def test_dummies_are_valid_for_their_vr() -> None:
@@ -68,7 +68,7 @@ def test_shifted_dates_keep_their_distance(day: date, days: int) -> None:
     assert shifted("DT", day.strftime("%Y%m%d") + "0930", days) == f"{text}0930"
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "text", "expected"),
     [
         ("DA", "2026.01.31", "20260130"),
@@ -92,7 +92,7 @@ def test_other_forms_of_dates_are_shifted_or_given_up(vr: str, text: str, expect
     assert shifted(vr, text, -1) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "clean"),
     [
         ("T1 AX HEAD W/O", "T1 HEAD"),

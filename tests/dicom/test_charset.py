@@ -173,7 +173,7 @@ EXAMPLES: list[tuple[str, list[str], str, str, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize(("terms", "vr", "text", "data"), [pytest.param(*row[1:], id=row[0]) for row in EXAMPLES])
+@each(("terms", "vr", "text", "data"), [pytest.param(*row[1:], id=row[0]) for row in EXAMPLES])
 def test_examples_of_the_standard_in_both_directions(terms: list[str], vr: str, text: str, data: bytes) -> None:
     sets = character_sets(terms)
     assert sets.decode(data, vr) == (text, frozenset())
@@ -259,9 +259,7 @@ FAULTS: list[tuple[str, list[str], str, bytes, str, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("terms", "vr", "data", "text", "faults"), [pytest.param(*row[1:], id=row[0]) for row in FAULTS]
-)
+@each(("terms", "vr", "data", "text", "faults"), [pytest.param(*row[1:], id=row[0]) for row in FAULTS])
 def test_faults_are_named_and_no_escape_sequence_is_left(
     terms: list[str], vr: str, data: bytes, text: str, faults: set[str]
 ) -> None:
@@ -351,7 +349,7 @@ def test_text_of_every_combination_makes_the_round_trip(found: tuple[list[str], 
     assert (first or b"") + (last or b"") == data
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "terms", "data"),
     [
         ("é", ["ISO_IR 100"], b"\xe9"),
@@ -399,14 +397,14 @@ UNDEFINED: list[tuple[list[str], bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("terms", "data", "text"), UNDEFINED)
+@each(("terms", "data", "text"), UNDEFINED)
 def test_undefined_term_is_read_as_a_similar_one(terms: list[str], data: bytes, text: str) -> None:
     sets = character_sets(terms)
     assert not sets.is_defined
     assert sets.decode(data, "LO")[0] == text
 
 
-@pytest.mark.parametrize(
+@each(
     "term",
     ["utf-16", "utf_7", "hz", "rot13", "hex", "UTF--8", "ISO_IR 1\0", "nothing", "x" * 100_000, "\ud800", "ISO_IR 9 9"],
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 from pydicom.datadict import DicomDictionary, RepeatersDictionary
 
 from streamdicom.dicom import NO_MAXIMUM, Definition, definition_of, is_private_creator, private_definition
+from tests.support.each import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "vrs", "multiplicity"),
     [
         (0x00100020, ("LO",), "1"),
@@ -29,7 +29,7 @@ def test_standard_element_has_vr_and_multiplicity(tag: int, vrs: tuple[str, ...]
     assert (definition.vrs, definition.multiplicity) == (vrs, multiplicity)
 
 
-@pytest.mark.parametrize("tag", [0x00100011, 0x00091001, 0xFFFEE000, 0x00090001])
+@each("tag", [0x00100011, 0x00091001, 0xFFFEE000, 0x00090001])
 def test_other_element_has_no_definition(tag: int) -> None:
     assert definition_of(tag) is None
 
@@ -41,7 +41,7 @@ def test_private_element_is_defined_by_its_creator() -> None:
     assert private_definition(0x00291008, "ANYONE") is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("definition", "allowed", "refused"),
     [
         (Definition(("DS",), 2, 2), [0, 2], [1, 3, 4]),
@@ -55,7 +55,7 @@ def test_definition_allows_numbers_of_values(definition: Definition, allowed: li
     assert not any(map(definition.allows, refused))
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "text"), [(0x00100010, "1"), (0x00280008, "1"), (0x00080008, "2-n"), (0x00720060, "1-n"), (0x00200037, "6")]
 )
 def test_multiplicity_is_written_as_in_the_dictionary(tag: int, text: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from streamdicom.dicom.person_name import join_name, split_name
+from tests.support.each import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "name"),
     [
         ("", ("", "", "")),

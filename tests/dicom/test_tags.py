@@ -14,25 +14,26 @@ from streamdicom.dicom.tags import (
     parse_tag,
     tag_for_keyword_key,
 )
+from tests.support.each import each
 
 TAGS = [("00000000", 0), ("00080005", 0x00080005), ("7FE00010", 0x7FE00010), ("FFFFFFFF", 2**32 - 1)]
 NOT_TAGS = ["", "0010001", "001000100", "7fe00010", "7Fe00010", "0010,0010", "(0010,0010)", "PatientName"]
 NOT_TAGS += ["0x100010", " 0010001", "00100010\n", "+0100010", "-0100010", "0010_010", "0010001G", "\u0660" * 8]
 
 
-@pytest.mark.parametrize(("digits", "tag"), TAGS)
+@each(("digits", "tag"), TAGS)
 def test_tag_has_eight_digits(digits: str, tag: int) -> None:
     assert parse_tag(digits) == tag
     assert format_tag(tag) == digits
 
 
-@pytest.mark.parametrize("digits", NOT_TAGS, ids=ascii)
+@each("digits", NOT_TAGS, ids=ascii)
 def test_other_text_is_not_a_tag(digits: str) -> None:
     with pytest.raises(ValueError, match="eight upper-case hexadecimal digits"):
         parse_tag(digits)
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "expected"),
     [(0x00000000, True), (0x00020000, True), (0xFFFE0000, True), (0x00000001, False), (0x00080005, False)],
 )
@@ -40,7 +41,7 @@ def test_group_length_is_element_0000(tag: int, expected: bool) -> None:
     assert is_group_length(tag) is expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "expected"),
     [(0x00100010, "PatientName"), (0x7FE00010, "PixelData"), (0x00091001, "")],
 )
@@ -51,7 +52,7 @@ def test_keyword_is_that_of_the_dictionary(tag: int, expected: str) -> None:
 KEYWORDS = sorted(filter(None, keyword_dict))
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "expected"),
     [
         ("PatientID", "patientID"),
@@ -96,14 +97,12 @@ def test_every_keyword_is_parsed_into_its_tag() -> None:
         assert tag_for_keyword_key(word) == tag_for_keyword_key(camel_case(word)) == keyword_dict[word]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "patientid", "PATIENTID", "sOPInstanceUID", "Patient ID", "OverlayRows", "patient\xcdD"]
-)
+@each("text", ["", "patientid", "PATIENTID", "sOPInstanceUID", "Patient ID", "OverlayRows", "patient\xcdD"])
 def test_other_text_is_not_a_keyword(text: str) -> None:
     assert tag_for_keyword_key(text) is None
 
 
-@pytest.mark.parametrize("text", ["a" * 1_000_000, "a" * 128, "A" * 129])
+@each("text", ["a" * 1_000_000, "a" * 128, "A" * 129])
 def test_text_longer_than_any_keyword_takes_no_time(text: str) -> None:
     assert tag_for_keyword_key(text) is None
 

@@ -57,7 +57,7 @@ def _plain(value: Any, vr: str) -> Any:
     return (split_name(text) if vr == "PN" else text) or None
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "data", "values"),
     [
         ("IS", b"1\\ 2 \\+3 ", ("1", "2", "+3")),
@@ -134,12 +134,12 @@ _NOT_ENCODED = [
 ]
 
 
-@pytest.mark.parametrize(("vr", "values", "data"), _ENCODED)
+@each(("vr", "values", "data"), _ENCODED)
 def test_values_are_encoded(vr: str, values: tuple[Any, ...], data: bytes) -> None:
     assert ENCODERS[vr](values) == data
 
 
-@pytest.mark.parametrize(("vr", "values", "why"), _NOT_ENCODED)
+@each(("vr", "values", "why"), _NOT_ENCODED)
 def test_values_that_would_not_survive_a_round_trip_are_not_encoded(vr: str, values: tuple[Any, ...], why: str) -> None:
     assert ENCODERS[vr](values) is None, why
 
@@ -185,7 +185,7 @@ def test_single_and_its_decimal_forms_are_single(number: float, digits: int) -> 
     assert is_single(float(str(np.float32(number))))  # the shortest text
 
 
-@pytest.mark.parametrize("number", [16777217.0, 33554433.0, 0.123456789, 1 / 3, 1e39, -1e39, 3.4028235677973366e38])
+@each("number", [16777217.0, 33554433.0, 0.123456789, 1 / 3, 1e39, -1e39, 3.4028235677973366e38])
 def test_number_of_more_digits_than_a_single_is_not_single(number: float) -> None:
     assert not is_single(number)
 
@@ -201,7 +201,7 @@ def test_double_is_single_only_if_it_is_a_decimal_form_of_one(number: float) -> 
 # --- values in a non-standard form -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "expected"),
     [
         ('{"vr":"US","Value":["many"]}', b"many"),
@@ -219,7 +219,7 @@ def test_non_standard_values_are_encoded_as_text(text: str, expected: bytes) -> 
     assert json_field(_TAG, text) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         '{"vr":"XX"}',

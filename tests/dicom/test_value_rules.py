@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise, product
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,13 +159,13 @@ def test_empty_element_is_right(vr: str) -> None:
     assert value_faults(vr, ()) == []
 
 
-@pytest.mark.parametrize("vr", sorted(vr for vr, row in VRS.items() if row.multiple))
+@each("vr", sorted(vr for vr, row in VRS.items() if row.multiple))
 def test_empty_values_among_others_are_right(vr: str) -> None:
     right = _RIGHT[vr][0]
     assert value_faults(vr, (right, None, "" if vr != "PN" else ("", "", ""))) == []
 
 
-@pytest.mark.parametrize("vr", ["LT", "ST", "UR", "UT", "OB"])
+@each("vr", ["LT", "ST", "UR", "UT", "OB"])
 def test_several_values_are_a_fault_of_a_vr_with_one(vr: str) -> None:
     value = _RIGHT[vr][0]
     assert [fault.code for fault in value_faults(vr, (value, value))] == ["multiplicity"]
@@ -221,7 +220,7 @@ _TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("vr", sorted(GROUP_RULES))
+@each("vr", sorted(GROUP_RULES))
 def test_group_follows_the_rules_if_each_of_its_values_does(vr: str) -> None:
     form = VRS[vr].form
     some: list[Any] = [0, 1, -1, 1.5, 70000, 2**33, 2**64, None]

@@ -48,7 +48,7 @@ def cut(data: bytes, length: int) -> list[bytes]:
     return [data[start : start + length] for start in range(0, len(data), length)]
 
 
-@pytest.mark.parametrize(("vr", "values", "field"), FIELDS)
+@each(("vr", "values", "field"), FIELDS)
 def test_values_are_encoded(vr: str, values: tuple[Any, ...], field: bytes) -> None:
     assert ValueEncoder(vr).values(values) == field
     encoder = ValueEncoder(vr)
@@ -69,7 +69,7 @@ def test_values_are_decoded_from_segments_of_any_length(
         assert value is None or len(value) <= 128 * 1024
 
 
-@pytest.mark.parametrize("vr", sorted(vr for vr, row in VRS.items() if row.bulk))
+@each("vr", sorted(vr for vr, row in VRS.items() if row.bulk))
 def test_empty_value_field_has_no_values(vr: str) -> None:
     assert list(decode_value(TAG, vr, [])) == [(EventType.ELEMENT, TAG, vr, ())]
     assert list(decode_value(TAG, vr, [b"", b""])) == [(EventType.ELEMENT, TAG, vr, ())]
@@ -83,7 +83,7 @@ def test_segments_of_text_form_one_value() -> None:
     assert ValueEncoder("").segment(b"\0", last=True) == b"\0"
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "values"),
     [
         ("US", (1, None)),
@@ -105,7 +105,7 @@ def test_half_of_a_surrogate_pair_in_a_segment_is_rejected() -> None:
         ValueEncoder("UT").segment("\ud800", last=True)
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "data"),
     [
         ("US", b"abc"),
@@ -117,7 +117,7 @@ def test_half_of_a_surrogate_pair_in_a_segment_is_rejected() -> None:
         ("US", b"a" * 100_001),
     ],
 )
-@pytest.mark.parametrize("segment", [1, 65536])
+@each("segment", [1, 65536])
 def test_invalid_bytes_for_the_vr_are_rejected(vr: str, data: bytes, segment: int) -> None:
     with pytest.raises(BulkDataError):
         list(decode_value(TAG, vr, cut(data, segment)))

@@ -8,6 +8,7 @@ import pytest
 from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR, VR
 
 from streamdicom.dicom.vr import VRS, Form
+from tests.support.each import each
 
 # PS3.18 F.2.3
 FORMS = {
@@ -35,7 +36,7 @@ def test_table_has_every_vr_of_the_standard() -> None:
     assert set(VRS) == {vr.value for vr in VR if len(vr.value) == 2}
 
 
-@pytest.mark.parametrize("form", Form, ids=lambda form: form.name)
+@each("form", Form, ids=lambda form: form.name)
 def test_each_vr_has_its_form(form: Form) -> None:
     assert {vr for vr, row in VRS.items() if row.form is form} == FORMS[form]
 
@@ -48,7 +49,7 @@ def test_struct_codes_have_the_size_of_the_vr() -> None:
     assert {vr: struct.calcsize(f"<{row.code}") for vr, row in VRS.items() if row.code} == SIZES
 
 
-@pytest.mark.parametrize("vr", sorted(FORMS[Form.INTEGER] | FORMS[Form.LONG_INTEGER]))
+@each("vr", sorted(FORMS[Form.INTEGER] | FORMS[Form.LONG_INTEGER]))
 def test_struct_codes_of_integers_have_the_range_of_the_vr(vr: str) -> None:
     bits = 8 * SIZES[vr]
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if vr in SIGNED else (0, 2**bits - 1)

@@ -244,8 +244,8 @@ BROKEN: dict[str, list[Event]] = {
 }
 
 
-@pytest.mark.parametrize("events", BROKEN.values(), ids=BROKEN.keys())
-@pytest.mark.parametrize("frames", [False, True])
+@each("events", BROKEN.values(), ids=BROKEN.keys())
+@each("frames", [False, True])
 def test_events_out_of_order_are_refused(events: list[Event], frames: bool) -> None:
     with pytest.raises(OutputError) as caught:
         stored(
@@ -271,7 +271,7 @@ def test_error_of_the_source_keeps_its_location() -> None:
     assert caught.value.location == Location(len(text) - 1, 0, "00091002")
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a\n1 0", "é", "a" * 5000])
+@each("name", ["", "a b", "a\n1 0", "é", "a" * 5000])
 def test_invalid_uri_is_not_written_to_an_index(name: str) -> None:
     class Odd(MemoryStore):
         def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
@@ -311,7 +311,7 @@ WITHOUT: list[tuple[str, list[Event], dict[str, Any], list[Event]]] = [
 ]
 
 
-@pytest.mark.parametrize(("events", "policy", "expected"), [case[1:] for case in WITHOUT], ids=[c[0] for c in WITHOUT])
+@each(("events", "policy", "expected"), [case[1:] for case in WITHOUT], ids=[c[0] for c in WITHOUT])
 def test_values_stay_or_are_dropped_without_a_store(
     events: list[Event], policy: dict[str, Any], expected: list[Event]
 ) -> None:
@@ -434,7 +434,7 @@ HOSTILE: dict[str, tuple[Event, list[bytes]]] = {
 }
 
 
-@pytest.mark.parametrize(("event", "values"), HOSTILE.values(), ids=HOSTILE.keys())
+@each(("event", "values"), HOSTILE.values(), ids=HOSTILE.keys())
 def test_malformed_entry_is_an_error_with_a_location(event: Event, values: list[bytes]) -> None:
     store = MemoryStore()
     store.values = values

@@ -247,7 +247,7 @@ def test_length_of_a_joined_value_is_bounded() -> None:
 # --- results --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "values", "expected"),
     [
         ("PN", ("A=B", None), ["A=B", None]),
@@ -271,7 +271,7 @@ def test_values_of_other_types_are_written_as_json(vr: str, values: tuple[Any, .
     assert json.loads(text) == {"vr": vr, "Value": expected}
 
 
-@pytest.mark.parametrize("values", [(object(),), (b"a", 1), ({1: float("nan")},), "text", 5])
+@each("values", [(object(),), (b"a", 1), ({1: float("nan")},), "text", 5])
 def test_values_without_a_json_form_fail(values: Any) -> None:
     class Makes(Converter):
         def write(self, element: Element) -> Element:
@@ -336,7 +336,7 @@ def test_failure_is_a_warning_by_default() -> None:
         _read(_ITEM, {"PatientID": _Fails()}, on_error="skip", deviations={"converter-failed": "error"})
 
 
-@pytest.mark.parametrize(
+@each(
     "result",
     [
         Element(_NAME, "LO"),

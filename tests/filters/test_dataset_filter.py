@@ -20,6 +20,7 @@ from streamdicom import (
     iter_events,
 )
 from streamdicom.filters import where
+from tests.support.each import each
 
 _PARTS = ReadOptions(limits=Limits(segment_size=16, values_per_event=10))
 
@@ -32,7 +33,7 @@ _STREAM = [
 ]
 
 
-@pytest.mark.parametrize(
+@each(
     ("conditions", "indices"),
     [
         ({"Modality": "CT"}, [0, 3]),
@@ -84,8 +85,8 @@ def test_too_many_events_before_a_condition_are_an_error() -> None:
     assert caught.value.location.dataset_index == 1
 
 
-@pytest.mark.parametrize("size", [1, 7, 10_000])
-@pytest.mark.parametrize("include", [(), ("PatientName",)], ids=["all", "some"])
+@each("size", [1, 7, 10_000])
+@each("include", [(), ("PatientName",)], ids=["all", "some"])
 def test_rest_of_a_rejected_data_set_is_skipped(size: int, include: Any) -> None:
     first = b'{"00080060": {"vr": "CS", "Value": ["%s"]}, "00100010": {"vr": "PN"}, '
     rest = (
@@ -152,7 +153,7 @@ def test_events_of_other_data_sets_are_left_out() -> None:
 # --- numbers ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "vr", "value", "same", "others"),
     [
         ("Rows", "US", 512, ["512", "512.0", "0512", 512, 512.0], ["51", "5120", "512x", "", None, b"512"]),

@@ -22,6 +22,7 @@ from streamdicom.deidentification import Deidentification, KeyedValues
 from streamdicom.dicom import VALUE_RULES
 from streamdicom.filters import deidentify
 from tests.deidentification.planting import KEY, SECRETS, planted
+from tests.support.each import each
 
 _CT = "1.2.840.10008.5.1.4.1.1.2"
 _NEW = KeyedValues(KEY)
@@ -183,7 +184,7 @@ def test_method_is_written_in_order_of_tags() -> None:
         assert _values(found, "00280303") == ["MODIFIED"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("options", "expected"),
     [([], "REMOVED"), (["retain-full-dates"], "UNMODIFIED"), (["retain-modified-dates"], "MODIFIED")],
 )
@@ -207,7 +208,7 @@ def test_earlier_methods_stay_and_their_claims_do_not() -> None:
     assert _values(again, "00120063") == _values(found, "00120063")
 
 
-@pytest.mark.parametrize("wrong", [{"vr": "SQ", "Value": [{}]}, {"vr": "OB", "BulkDataURI": "x"}, _text("x", "CS")])
+@each("wrong", [{"vr": "SQ", "Value": [{}]}, {"vr": "OB", "BulkDataURI": "x"}, _text("x", "CS")])
 def test_marks_of_a_wrong_kind_are_replaced(wrong: dict[str, Any]) -> None:
     for tag in ("00120062", "00120063", "00120064", "00280303"):
         found = _run_whole({tag: wrong})
@@ -274,7 +275,7 @@ def test_full_dates_stay() -> None:
     }
 
 
-@pytest.mark.parametrize("chunk", [0, 1, 7])
+@each("chunk", [0, 1, 7])
 def test_modified_dates_are_shifted_by_the_key_and_the_patient(chunk: int) -> None:
     found = _run(_DATED, "retain-modified-dates", chunk=chunk)
     day = pydicom.valuerep.DA("20260131").toordinal() + _NEW.days("17")  # type: ignore[union-attr]
@@ -583,8 +584,8 @@ def test_items_where_the_dictionary_has_none_are_removed() -> None:
 _SHORT = Limits(segment_size=12, values_per_event=4)
 
 
-@pytest.mark.parametrize("chunk", [0, 1, 5])
-@pytest.mark.parametrize("vr_is_last", [False, True])
+@each("chunk", [0, 1, 5])
+@each("vr_is_last", [False, True])
 def test_long_elements_in_parts_take_their_action(chunk: int, vr_is_last: bool) -> None:
     def ordered(vr: str, **value: Any) -> dict[str, Any]:
         return {**value, "vr": vr} if vr_is_last else {"vr": vr, **value}

@@ -27,6 +27,7 @@ from streamdicom.filters.element_filter import select
 from streamdicom.filters.late_vr import vr_first
 from streamdicom.formats.json import JsonParser, KeyFilter
 from streamdicom.patterns import DatasetConditions
+from tests.support.each import each
 from tests.support.strategies import cuts, datasets
 
 _ITEM = {"00081140": {"vr": "SQ", "Value": [{}, {}]}, "00100020": {"vr": "LO", "Value": ["inner"]}}
@@ -131,7 +132,7 @@ def test_selection_agrees_with_a_simple_implementation(data: st.DataObject, data
     assert json.loads(target.getvalue()) == _expected(document, (), include, exclude)
 
 
-@pytest.mark.parametrize(("vr", "member"), [("OB", b"InlineBinary"), ("OW", b"InlineBinary"), ("UT", b"Value")])
+@each(("vr", "member"), [("OB", b"InlineBinary"), ("OW", b"InlineBinary"), ("UT", b"Value")])
 def test_long_value_waits_for_the_vr_of_a_pattern(vr: str, member: bytes) -> None:
     value = b'"' + b"x" * 400 + b'"'
     if member == b"Value":
@@ -192,8 +193,8 @@ _ODD = """{
 }"""
 
 
-@pytest.mark.parametrize("wrong", ["text", "long text " * 10], ids=["short", "long"])
-@pytest.mark.parametrize("size", [1, 3, 10_000])
+@each("wrong", ["text", "long text " * 10], ids=["short", "long"])
+@each("size", [1, 3, 10_000])
 def test_skipped_elements_may_be_invalid_dicom_json(wrong: str, size: int) -> None:
     data = (_ODD % wrong).encode()
     log = DeviationLog()
@@ -209,7 +210,7 @@ def test_skipped_elements_must_be_valid_json() -> None:
             list(iter_events(data, options=ReadOptions(include=["PatientName"])))
 
 
-@pytest.mark.parametrize(
+@each(
     ("chosen", "items"),
     [
         ({"exclude": ["00081140"]}, None),

@@ -8,6 +8,7 @@ import pytest
 
 from streamdicom import Event, EventType
 from streamdicom.filters import needed_file_meta
+from tests.support.each import each
 
 _START: Event = (EventType.START_DATASET, 0, "", 0)
 _END: Event = (EventType.END_DATASET, 0, "", None)
@@ -20,7 +21,7 @@ def _syntax(*values: str) -> Event:
     return EventType.ELEMENT, 0x00020010, "UI", values
 
 
-@pytest.mark.parametrize(
+@each(
     ("syntax", "always", "is_kept"),
     [
         (_syntax(_JPEG), False, True),

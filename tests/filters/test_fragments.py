@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
 from streamdicom import Event, EventType
 from streamdicom.filters.fragments import value_field
+from tests.support.each import each
 
 _TAG = 0x7FE00010
 
 
-@pytest.mark.parametrize(
+@each(
     ("events", "expected"),
     [
         ([(EventType.ELEMENT, _TAG, "OB", (b"ab",))], b"ab"),

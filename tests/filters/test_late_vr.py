@@ -11,6 +11,7 @@ from streamdicom.errors import LimitError, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.filters.late_vr import VRFirst, vr_first
 from tests.formats.json.reading import TAG, element, end_parts, in_dataset, segments, some, start_parts
+from tests.support.each import each
 from tests.support.memory import peak
 
 
@@ -37,14 +38,14 @@ def test_elements_with_a_vr_are_unchanged() -> None:
     assert list(vr_first(events)) == events
 
 
-@pytest.mark.parametrize(("vr", "parts"), LATE)
+@each(("vr", "parts"), LATE)
 def test_vr_moves_from_end_to_start(vr: str, parts: list[Event]) -> None:
     late = [start_parts(""), *parts, end_parts(vr)]
     rest = [element("LO", tag=TAG + 1)]
     assert list(vr_first(in_dataset([*late, *rest]))) == in_dataset([*_with_vr(vr, late), *rest])
 
 
-@pytest.mark.parametrize(("vr", "parts"), LATE)
+@each(("vr", "parts"), LATE)
 def test_result_is_the_same_for_batches_of_any_size(vr: str, parts: list[Event]) -> None:
     late = [start_parts(""), *parts, end_parts(vr)]
     events = in_dataset([*late, *late, element("LO", tag=TAG + 1)])

@@ -16,6 +16,7 @@ from streamdicom.events import (
 )
 from streamdicom.filters import lookahead
 from streamdicom.filters.lookahead import Lookahead
+from tests.support.each import each
 
 _ID, _SEX, _LAST = 0x00100020, 0x00100040, 0x00200010
 _SEQUENCE = 0x00081140
@@ -38,7 +39,7 @@ _NESTED: list[Event] = [
 ]
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 100])
+@each("size", [1, 2, 3, 100])
 def test_data_set_is_held_until_its_values_are_known(size: int) -> None:
     events = _dataset(*_NESTED, _element(_ID, "17"), _element(_LAST, "a")) + _dataset(_element(_LAST, "b"))
     stage = Lookahead([_ID])

@@ -12,6 +12,7 @@ import pytest
 from streamdicom import Converters, EventType, Limits, ReadOptions, WriteOptions, iter_events
 from streamdicom.converters import Converter, Element
 from streamdicom.filters import Pipeline, vr_first
+from tests.support.each import each
 from tests.support.memory import peak
 
 MIB = 1024 * 1024
@@ -49,7 +50,7 @@ def test_filters_run_in_order_of_where_elements_and_converters() -> None:
     assert seen == [Element(0x00100020, "LO", ("1",))]
 
 
-@pytest.mark.parametrize(
+@each(
     ("options", "is_kept"),
     [
         ({"exclude": ["00081140.00091001"]}, False),

@@ -13,6 +13,7 @@ import pytest
 import streamdicom
 from streamdicom import DeviationLog, Event, OutputError, ReadOptions
 from streamdicom.filters.sort import ElementSorter, sort_elements
+from tests.support.each import each
 from tests.support.memory import peak
 
 LO = '{"vr":"LO","Value":["1"]}'
@@ -88,7 +89,7 @@ def test_data_set_after_one_over_the_limit_is_sorted() -> None:
     assert written(text, max_size=1000) == f'[{large},{{"00100010":{{"vr":"PN"}},"00100020":{LO}}}]'
 
 
-@pytest.mark.parametrize("max_size", [300, 2000, 1024 * 1024])
+@each("max_size", [300, 2000, 1024 * 1024])
 def test_result_is_the_same_for_batches_of_any_size(max_size: int) -> None:
     inner = f'{{"00100020":{LO},"00100010":{{"vr":"PN"}}}}'
     one = f'{{"00400275":{{"vr":"SQ","Value":[{inner},{{}},{inner}]}},"00081140":{{"vr":"SQ","Value":[{inner}]}}}}'

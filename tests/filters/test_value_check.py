@@ -24,6 +24,7 @@ from streamdicom.events import (
     VALUES,
 )
 from streamdicom.filters import ValueCheck, value_check
+from tests.support.each import each
 
 
 def _events(document: object, limits: Limits | None = None) -> list[Event]:
@@ -49,12 +50,12 @@ def _element(vr: str, *values: Any) -> dict[str, Any]:
     return {"vr": vr, "Value": list(values)}
 
 
-@pytest.mark.parametrize("code", sorted(VALUE_CODES))
+@each("code", sorted(VALUE_CODES))
 def test_example_of_a_code_has_this_code_only(code: str) -> None:
     assert {one.code for one in _found(_events(DEVIATIONS[code].example))} == {code}
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "attribute", "code"),
     [
         ("00080018", _element("UI", "1.02.abc"), "not-a-uid"),
@@ -194,7 +195,7 @@ def test_places_are_not_worked_out_without_a_deviation() -> None:
     ValueCheck(print).check(_events({"00080060": _element("CS", "CT")}), offset_of)
 
 
-@pytest.mark.parametrize(
+@each(
     ("terms", "is_right"),
     [
         (["ISO_IR 100"], True),
@@ -262,7 +263,7 @@ def test_verdicts_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         assert not any(check._groups.values())
 
 
-@pytest.mark.parametrize(
+@each(
     ("syntax", "data", "is_found"),
     [
         ("1.2.840.10008.1.2.4.50", "AAA=", True),
@@ -295,8 +296,8 @@ def _in_parts(vr: str, *content: tuple[int, Any], is_late: bool = False) -> list
 _ITEM = b"\xfe\xff\0\xe0\0\0\0\0"
 
 
-@pytest.mark.parametrize("is_late", [False, True])
-@pytest.mark.parametrize(
+@each("is_late", [False, True])
+@each(
     ("vr", "content", "expected"),
     [
         ("OB", [(LAST_SEGMENT, b"abcd")], ["native-pixel-data"]),

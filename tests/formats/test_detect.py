@@ -126,7 +126,7 @@ def test_dicom_file_is_recognized_however_it_is_cut(compression: str | None) -> 
     assert {tag >> 16 for kind, tag, _, _ in first if kind == 3} >= {0x0002, 0x0008, 0x0010}
 
 
-@pytest.mark.parametrize("stream", _WITHOUT_PREAMBLE.values(), ids=_WITHOUT_PREAMBLE)
+@each("stream", _WITHOUT_PREAMBLE.values(), ids=_WITHOUT_PREAMBLE)
 def test_dicom_file_without_preamble_is_recognized(stream: bytes) -> None:
     for chunks in _cuts(stream):
         assert _values(chunks) == [("17",)]
@@ -173,7 +173,7 @@ def test_other_files_without_preamble_need_force() -> None:
         assert _values(chunks, ReadOptions(force=True)) == [("17",)]
 
 
-@pytest.mark.parametrize(
+@each(
     "stream",
     [b"studies.json", b"root:x:0:0::/root:/bin/sh\n" * 9, b"17", b'"a"', b"null", b"}", b"\0\1", b"/etc", bytes(200)],
 )
@@ -200,7 +200,7 @@ def test_refusal_is_sticky() -> None:
         assert again.value is first.value is parser.error
 
 
-@pytest.mark.parametrize("stream", [b"", b" ", _MARK])
+@each("stream", [b"", b" ", _MARK])
 def test_empty_stream_is_truncated(stream: bytes) -> None:
     parser = EventParser()
     assert parser.feed(stream) == []

@@ -10,6 +10,7 @@ from streamdicom.deviations import Deviation, DeviationLog, DeviationWarning, Se
 from streamdicom.errors import DicomFileError, InputError, Location
 from streamdicom.formats.deviation_policy import PlacedDeviationPolicy
 from streamdicom.options import OnError, ReadOptions
+from tests.support.each import each
 
 _PLACE = Location(17, 0, "00100020")
 
@@ -47,7 +48,7 @@ def test_ignored_code_is_not_reported() -> None:
     assert not log.first
 
 
-@pytest.mark.parametrize(
+@each(
     ("chosen", "default", "accepts", "keeps"),
     [
         (None, "raise", False, False),

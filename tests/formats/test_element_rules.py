@@ -72,7 +72,7 @@ def test_several_values_are_refused_where_there_is_one(name: FormatName, vr: str
         _refused(name, message, *parts)
 
 
-@pytest.mark.parametrize("name", ["json", "dicom"])
+@each("name", ["json", "dicom"])
 def test_separator_in_segments_is_refused_at_the_end_that_has_the_vr(name: FormatName) -> None:
     parts: list[Event] = [
         (EventType.START_ELEMENT, _TAG, "", None),
@@ -84,7 +84,7 @@ def test_separator_in_segments_is_refused_at_the_end_that_has_the_vr(name: Forma
     assert (EventType.ELEMENT, _TAG, "UT", ("1\\2",)) in list(streamdicom.iter_events(written))
 
 
-@pytest.mark.parametrize("name", _FORMATS)
+@each("name", _FORMATS)
 def test_separator_in_segments_is_refused(name: FormatName) -> None:
     parts: list[Event] = [(EventType.START_ELEMENT, _TAG, "LO", None), (EventType.LAST_SEGMENT, _TAG, "LO", "1\\2")]
     _refused(name, _SEPARATOR, *parts, (EventType.END_ELEMENT, _TAG, "LO", None))
@@ -108,14 +108,14 @@ def test_name_that_would_be_read_otherwise_is_refused(
     _refused(name, message, (EventType.ELEMENT, _TAG, "PN", (("a", "", ""), value)))
 
 
-@pytest.mark.parametrize("name", _FORMATS)
-@pytest.mark.parametrize("value", [("a",), ("a", "b"), ("a", "b", "c", "d")])
+@each("name", _FORMATS)
+@each("value", [("a",), ("a", "b"), ("a", "b", "c", "d")])
 def test_name_with_another_number_of_groups_is_refused(name: FormatName, value: tuple[str, ...]) -> None:
     _refused(name, "expected a tuple of three str", (EventType.ELEMENT, _TAG, "PN", (value,)))
 
 
 @pytest.mark.filterwarnings("ignore:name-groups-in-one")
-@pytest.mark.parametrize("name", _FORMATS)
+@each("name", _FORMATS)
 def test_groups_beyond_the_third_stay_in_it(name: FormatName) -> None:
     element: Event = (int(EventType.ELEMENT), _TAG, "PN", (("a", "b", "c=d"),))
     assert element in list(streamdicom.iter_events(_write(name, element)))
@@ -134,7 +134,7 @@ def test_other_vr_at_the_end_is_refused(name: FormatName, start: str, end: str, 
     _refused(name, f"expected VR {start}", *members, (EventType.END_ELEMENT, _TAG, end, None))
 
 
-@pytest.mark.parametrize("name", ["json", "xml"])
+@each("name", ["json", "xml"])
 def test_empty_reference_is_refused(name: FormatName) -> None:
     _refused(name, "a URI of bulk data", (EventType.BULK_DATA, _TAG, "OB", ""))
 
@@ -146,8 +146,8 @@ def test_false_value_that_is_not_text_is_refused(name: FormatName, value: object
         _refused(name, "expected str for VR LO", (EventType.ELEMENT, _TAG, "LO", values))
 
 
-@pytest.mark.parametrize("name", _FORMATS)
-@pytest.mark.parametrize(("vr", "value"), [("LO", "a"), ("US", 1), ("DS", "1.5")])
+@each("name", _FORMATS)
+@each(("vr", "value"), [("LO", "a"), ("US", 1), ("DS", "1.5")])
 def test_part_without_values_adds_none(name: FormatName, vr: str, value: object) -> None:
     none: Event = (EventType.VALUES, _TAG, vr, ())
     parts = [none, (EventType.VALUES, _TAG, vr, (value,)), none, (EventType.VALUES, _TAG, vr, (value,)), none]
@@ -157,7 +157,7 @@ def test_part_without_values_adds_none(name: FormatName, vr: str, value: object)
 
 
 @pytest.mark.filterwarnings("ignore:not-a-number")
-@pytest.mark.parametrize(("vr", "text"), [("AE", "A\t"), ("DS", "\n1"), ("IS", "1\r"), ("UI", "\t1"), ("UR", "a:\n")])
+@each(("vr", "text"), [("AE", "A\t"), ("DS", "\n1"), ("IS", "1\r"), ("UI", "\t1"), ("UR", "a:\n")])
 def test_white_space_that_readers_of_files_strip_is_refused(vr: str, text: str) -> None:
     _refused("dicom", "without white space at its ends", (EventType.ELEMENT, _TAG, vr, (text,)))
     element: Event = (int(EventType.ELEMENT), _TAG, vr, (text,))

@@ -73,8 +73,8 @@ def test_element_of_a_file_is_where_its_tag_is(path: Path) -> None:
         assert places == _places(data, 333)
 
 
-@pytest.mark.parametrize("indent", [None, 1])
-@pytest.mark.parametrize("name", ["rtplan.dcm", "chrX1.dcm", "reportsi.dcm", "CT_small.dcm"])
+@each("indent", [None, 1])
+@each("name", ["rtplan.dcm", "chrX1.dcm", "reportsi.dcm", "CT_small.dcm"])
 def test_element_of_text_is_where_its_key_or_tag_is(name: str, indent: int | None) -> None:
     [path] = Path(pydicom.data.__file__).parent.rglob(name)
     events = list(streamdicom.iter_events(path))
@@ -127,8 +127,8 @@ def test_places_of_excluded_elements_are_left_out() -> None:
     _check_json(text, [(offset, *event[:2]) for offset, event in _with_offsets(parser, events) if event[1]])
 
 
-@pytest.mark.parametrize("size", [10_000, 1, 7])
-@pytest.mark.parametrize("layout", [EXPLICIT, IMPLICIT], ids=["explicit", "implicit"])
+@each("size", [10_000, 1, 7])
+@each("layout", [EXPLICIT, IMPLICIT], ids=["explicit", "implicit"])
 def test_unreadable_sequence_is_where_its_tag_is(layout: Layout, size: int) -> None:
     items = layout.item(layout.element(0x00081150, "UI", b"1.2\0"), b"no element")
     options = ReadOptions(on_error="keep", on_deviation=lambda _: None)

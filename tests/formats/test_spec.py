@@ -9,7 +9,7 @@ from streamdicom.formats import FORMATS, EventParser, form_of_name, format_named
 from tests.support.each import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "expected"),
     [
         ("a.json", ("json", None)),
@@ -36,7 +36,7 @@ def test_rows_share_no_suffix_and_no_media_type() -> None:
         assert len(values) == len(set(values))
 
 
-@pytest.mark.parametrize(("name", "start"), [("json", b"["), ("ndjson", b"{"), ("xml", b"<?xml")])
+@each(("name", "start"), [("json", b"["), ("ndjson", b"{"), ("xml", b"<?xml")])
 def test_each_text_format_is_written_and_read(name: str, start: bytes) -> None:
     blocks: list[bytes] = []
     writer = new_writer(blocks.append, None, WriteOptions(), format=name, array=True)
@@ -49,7 +49,7 @@ def test_each_text_format_is_written_and_read(name: str, start: bytes) -> None:
     assert [value for kind, _, _, value in parser.feed(text) + parser.close() if kind == 3] == [("17",)]
 
 
-@pytest.mark.parametrize("name", ["yaml", "auto", "", None, 5])
+@each("name", ["yaml", "auto", "", None, 5])
 def test_unknown_format_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="format must be one of"):
         format_named(name)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from streamdicom.formats.vr_choice import choose_vr, named_vrs, possible_vrs
+from tests.support.each import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("vrs", "has_values", "numbers", "pixel_representation", "expected"),
     [
         (["US", "SS"], True, ["1"], 0, "US"),
@@ -27,13 +26,13 @@ def test_vr_is_chosen_by_the_content(
     assert choose_vr(vrs, has_values, numbers, pixel_representation) == expected
 
 
-@pytest.mark.parametrize("text", ["US or SS", "US/SS", "US|SS", "xs"])
+@each("text", ["US or SS", "US/SS", "US|SS", "xs"])
 def test_several_vrs_may_be_named(text: str) -> None:
     assert named_vrs(text) == ["US", "SS"]
     assert possible_vrs(0x00100010, text) == ["US", "SS"]
 
 
-@pytest.mark.parametrize("text", ["", "US", "US or XX", "US or SS or OW or OB", "us or ss"])
+@each("text", ["", "US", "US or XX", "US or SS or OW or OB", "us or ss"])
 def test_any_other_text_leaves_it_to_the_dictionary(text: str) -> None:
     assert named_vrs(text) == []
     assert possible_vrs(0x00280106, text) == ["US", "SS"]

@@ -54,7 +54,7 @@ def _events(length: int) -> list[Event]:
     ]
 
 
-@pytest.mark.parametrize("name", _WRITERS)
+@each("name", _WRITERS)
 def test_nothing_is_written_after_a_failed_write(name: str) -> None:
     file = _File()
     writer = _WRITERS[name](file)
@@ -68,7 +68,7 @@ def test_nothing_is_written_after_a_failed_write(name: str) -> None:
     assert file.getvalue() == b""
 
 
-@pytest.mark.parametrize("name", ["xml", "file"])
+@each("name", ["xml", "file"])
 def test_nothing_is_written_after_a_failed_close(name: str) -> None:
     file = _File()
     writer = _WRITERS[name](file)
@@ -80,7 +80,7 @@ def test_nothing_is_written_after_a_failed_close(name: str) -> None:
     assert file.getvalue() == b""
 
 
-@pytest.mark.parametrize("name", _WRITERS)
+@each("name", _WRITERS)
 def test_nothing_is_written_after_the_iterable_fails(name: str) -> None:
     def events() -> Iterator[Event]:
         yield from _events(1)[:1]

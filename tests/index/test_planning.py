@@ -19,6 +19,7 @@ from streamdicom.events import END_DATASET, START_DATASET
 from streamdicom.index import Split, build_index, plan_splits
 from streamdicom.index.planning import parse_size
 from streamdicom.io import read_range
+from tests.support.each import each
 from tests.support.engines import both_engines as both_engines
 
 _TEXT = '},{"00080018": and \\ back" }]'
@@ -312,12 +313,12 @@ def test_size_of_a_part_counts_bytes(tmp_path: Path) -> None:
     assert len(sizes) > 3
 
 
-@pytest.mark.parametrize(("text", "size"), [("64 MiB", 64 << 20), ("2kb", 2000), (5, 5), ("1 GiB", 1 << 30)])
+@each(("text", "size"), [("64 MiB", 64 << 20), ("2kb", 2000), (5, 5), ("1 GiB", 1 << 30)])
 def test_size_is_parsed(text: str | int, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "MiB", "0", "-1", "1.5 MiB", "1 TiB", 0])
+@each("text", ["", "MiB", "0", "-1", "1.5 MiB", "1 TiB", 0])
 def test_wrong_size_is_refused(text: str | int) -> None:
     with pytest.raises(ValueError, match="expected a size"):
         parse_size(text)

@@ -16,6 +16,7 @@ import streamdicom
 from streamdicom import Deviation, InputError, ReadOptions
 from streamdicom.integrations.ijson import iter_events
 from tests.conformance.bundled import files
+from tests.support.each import each
 
 _BACKENDS = [ijson.get_backend(name) for name in ijson.ALL_BACKENDS if name in ("python", "yajl2_c")]
 _PATH = "entry.item.resource"
@@ -34,8 +35,8 @@ def bundle(values: Any) -> bytes:
     return json.dumps({"total": None, "entry": [{"n": True, "resource": value} for value in values]}).encode()
 
 
-@pytest.mark.parametrize("backend", _BACKENDS, ids=lambda backend: backend.backend_name)
-@pytest.mark.parametrize("indent", [None, 1])
+@each("backend", _BACKENDS, ids=lambda backend: backend.backend_name)
+@each("indent", [None, 1])
 def test_events_are_those_of_the_path(backend: Any, indent: int | None) -> None:
     data = bundle([*_DATASETS, *_DATASETS])
     data = json.dumps(json.loads(data), indent=indent).encode()

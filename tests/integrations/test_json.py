@@ -15,6 +15,7 @@ from pydicom import Dataset, FileDataset, Sequence, dcmread
 import streamdicom
 from streamdicom import DicomJSONEncoder, InputError, OutputError, json_default, json_object_hook
 from streamdicom.integrations.model import dataset_from_model
+from tests.support.each import each
 
 _TEXT = (
     '{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00081140":{"vr":"SQ","Value":['
@@ -35,7 +36,7 @@ def _model() -> Any:
 # --- json.dumps and orjson.dumps -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     "dumps",
     [
         lambda obj: json.dumps(obj, default=json_default),
@@ -51,7 +52,7 @@ def test_nested_datasets_are_written(dumps: Any) -> None:
     assert json.loads(dumps(obj)) == expected
 
 
-@pytest.mark.parametrize("obj", [{1, 2}, object(), Dataset, b"", iter(())])
+@each("obj", [{1, 2}, object(), Dataset, b"", iter(())])
 def test_other_objects_raise_type_error(obj: object) -> None:
     with pytest.raises(TypeError, match="is not JSON serializable"):
         json_default(obj)
@@ -109,7 +110,7 @@ def test_datasets_are_found_at_any_depth() -> None:
         assert streamdicom.dumps(dataset) == streamdicom.dumps(_dataset())
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "{}",
@@ -154,7 +155,7 @@ _NAME = '"00100010":{"vr":"PN","Value":[{"Alphabetic":"%s"}]}'
 _SET = '"00080005":{"vr":"CS","Value":["%s"]},'
 
 
-@pytest.mark.parametrize(
+@each(
     ("outer", "item", "inner", "character_sets"),
     [
         (_SET % "ISO_IR 192", "", _NAME % "山田", ["ISO_IR 192", None, None]),

@@ -15,6 +15,7 @@ from pydicom import Dataset, FileDataset
 
 import streamdicom
 from streamdicom.integrations.pydantic import DatasetField, FileDatasetField
+from tests.support.each import each
 
 _MEMBERS = {
     "00081140": {"vr": "SQ", "Value": [{}, {"00100010": {"vr": "PN", "Value": [{"Alphabetic": "Müller"}]}}]},
@@ -57,7 +58,7 @@ def test_dataset_object_is_kept() -> None:
     assert study.model_dump()["file"] is file
 
 
-@pytest.mark.parametrize(
+@each(
     ("change", "loc"),
     [
         ({"one": _WRONG}, ("one", "00081140", "Value", 1, "00280010")),
@@ -68,7 +69,7 @@ def test_dataset_object_is_kept() -> None:
         ({"file": None}, ("file",)),
     ],
 )
-@pytest.mark.parametrize("mode", ["python", "json"])
+@each("mode", ["python", "json"])
 def test_error_has_loc_and_no_input(change: Any, loc: Any, mode: str) -> None:
     with pytest.raises(ValidationError) as caught:
         study = {**_STUDY, **change}

@@ -14,6 +14,7 @@ import pytest
 from streamdicom import InputError, LimitError, Limits, TruncatedError
 from streamdicom.io import Expansion
 from streamdicom.io.compression import Decompressor, compression_of, decompress, new_compressor
+from tests.support.each import each
 
 zstandard = pytest.importorskip("zstandard")
 
@@ -38,14 +39,14 @@ def test_compressed_data_is_decompressed_from_pieces_of_any_size(kind: str, size
     assert b"".join(decompress(_cut(data, size), kind)) == _TEXT
 
 
-@pytest.mark.parametrize("size", [1, 1000, 10**9])
-@pytest.mark.parametrize("kind", _KINDS)
+@each("size", [1, 1000, 10**9])
+@each("kind", _KINDS)
 def test_several_members_and_padding_are_accepted(kind: str, size: int) -> None:
     data = _KINDS[kind](b"one ") + _KINDS[kind](b"") + _KINDS[kind](b"two") + b"\0" * 700
     assert b"".join(decompress(_cut(data, size), kind)) == b"one two"
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@each("kind", _KINDS)
 def test_truncated_stream_is_an_error(kind: str) -> None:
     data = _KINDS[kind](_TEXT[:300])
     for cut in range(len(data)):
@@ -53,7 +54,7 @@ def test_truncated_stream_is_an_error(kind: str) -> None:
             list(decompress([data[:cut]], kind))
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@each("kind", _KINDS)
 def test_data_after_the_last_member_is_an_error(kind: str) -> None:
     with pytest.raises(InputError, match=f"the {kind} stream is damaged"):
         list(decompress([_KINDS[kind](b"[]") + b"something else that follows"], kind))

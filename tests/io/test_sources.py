@@ -13,6 +13,7 @@ from pydicom.filebase import DicomBytesIO
 
 from streamdicom.errors import TruncatedError
 from streamdicom.io.sources import Source, check_source, check_target, chunks, name_of, not_blank
+from tests.support.each import each
 
 _DATA = bytes(range(256)) * 1000
 
@@ -23,7 +24,7 @@ def _iterable() -> Iterator[bytes]:
     yield _DATA[7:]
 
 
-@pytest.mark.parametrize(
+@each(
     "source",
     [
         _DATA,
@@ -62,7 +63,7 @@ def test_pipe_yields_available_bytes_without_waiting_for_more() -> None:
         assert next(chunks(file)) == b"first"
 
 
-@pytest.mark.parametrize("source", [io.StringIO("{}"), ["{}"], 17, None])
+@each("source", [io.StringIO("{}"), ["{}"], 17, None])
 def test_other_types_of_source_are_a_type_error(source: Source) -> None:
     with pytest.raises(TypeError):
         list(chunks(source))
@@ -80,7 +81,7 @@ def test_non_blocking_file_without_data_is_an_error() -> None:
         list(chunks(file))
 
 
-@pytest.mark.parametrize("blank", [b"", b" \t\r\n", b"\xef\xbb\xbf\n", b" " * 10_000])
+@each("blank", [b"", b" \t\r\n", b"\xef\xbb\xbf\n", b" " * 10_000])
 def test_white_space_alone_is_empty_input(blank: bytes) -> None:
     for pieces in ([blank], [blank[at : at + 1] for at in range(len(blank))]):
         with pytest.raises(TruncatedError, match="the input is empty") as caught:
@@ -97,7 +98,7 @@ def test_pipe_in_dev_fd_is_a_source() -> None:
     os.close(reader)
 
 
-@pytest.mark.parametrize(
+@each(
     "source",
     [io.StringIO("{}"), '{"a": 1}', "[", "\ufeff<a>", {}, 17, None, "a" * 5000, "a\n", "a\0"],
 )
@@ -107,7 +108,7 @@ def test_invalid_source_is_found_before_it_is_read(source: object) -> None:
     assert "a" * 10 not in str(caught.value)
 
 
-@pytest.mark.parametrize("source", ["a.json", Path("{a}"), b"{}", io.BytesIO(), [b"{}"], iter(()), DicomBytesIO()])
+@each("source", ["a.json", Path("{a}"), b"{}", io.BytesIO(), [b"{}"], iter(()), DicomBytesIO()])
 def test_valid_source_passes(source: object) -> None:
     check_source(source)
 

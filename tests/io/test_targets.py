@@ -17,6 +17,7 @@ import pytest
 from streamdicom.errors import OutputError
 from streamdicom.io.compression import decompress
 from streamdicom.io.targets import Output, temporary
+from tests.support.each import each
 
 _DATA = bytes(range(256)) * 1000
 
@@ -212,7 +213,7 @@ def test_write_that_returns_none_has_written_all() -> None:
     assert file.taken == b"12345678"
 
 
-@pytest.mark.parametrize("target", [17, None, object()])
+@each("target", [17, None, object()])
 def test_other_types_of_target_are_a_type_error(target: object) -> None:
     with pytest.raises(TypeError):
         Output(target)  # type: ignore[arg-type]

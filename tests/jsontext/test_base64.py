@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64, encode_base64
+from tests.support.each import each
 from tests.support.engines import both_engines as both_engines
 
 DATA = [bytes(range(length)) for length in range(9)] + [b"\xff" * 7, b"\xfb\xf0\x00"]
@@ -47,7 +48,7 @@ def splits(text: str) -> list[list[str]]:
     return [[text], list(text), *([text[a:b] for a, b in pairwise([0, *cuts, len(text)])] for cuts in places)]
 
 
-@pytest.mark.parametrize("data", DATA, ids=bytes.hex)
+@each("data", DATA, ids=bytes.hex)
 def test_bytes_do_not_depend_on_the_pieces(data: bytes) -> None:
     text = base64.b64encode(data).decode()
     assert base64.b64decode(text, validate=True) == data
@@ -56,7 +57,7 @@ def test_bytes_do_not_depend_on_the_pieces(data: bytes) -> None:
         assert decode(pieces) == data
 
 
-@pytest.mark.parametrize("data", DATA, ids=bytes.hex)
+@each("data", DATA, ids=bytes.hex)
 def test_text_does_not_depend_on_the_pieces(data: bytes) -> None:
     text = base64.b64encode(data).decode()
     assert encode_base64(data) == encode_base64(memoryview(data)) == text
@@ -65,7 +66,7 @@ def test_text_does_not_depend_on_the_pieces(data: bytes) -> None:
         assert encoder.encode(data[:cut]) + encoder.encode(memoryview(data)[cut:], final=True) == text
 
 
-@pytest.mark.parametrize("value", [3, "AAEC", None])
+@each("value", [3, "AAEC", None])
 def test_only_bytes_are_encoded(value: object) -> None:
     with pytest.raises(TypeError):
         encode_base64(value)  # type: ignore[arg-type]
@@ -75,14 +76,14 @@ def test_unused_bits_are_ignored() -> None:
     assert decode_base64("AB==") == decode(["AB", "=="]) == base64.b64decode("AB==", validate=True)
 
 
-@pytest.mark.parametrize("text", NOT_BASE64.values(), ids=NOT_BASE64.keys())
+@each("text", NOT_BASE64.values(), ids=NOT_BASE64.keys())
 def test_malformed_text_is_an_error_in_any_pieces(text: str) -> None:
     for pieces in splits(text):
         with pytest.raises(ValueError, match="base64"):
             decode(pieces)
 
 
-@pytest.mark.parametrize("text", NOT_BASE64.values(), ids=NOT_BASE64.keys())
+@each("text", NOT_BASE64.values(), ids=NOT_BASE64.keys())
 def test_malformed_text_is_an_error_as_a_whole(text: str) -> None:
     with pytest.raises(ValueError, match="not base64"):
         decode_base64(text)
@@ -101,7 +102,7 @@ OTHER_FORMS = {
 }
 
 
-@pytest.mark.parametrize(("text", "data"), OTHER_FORMS.values(), ids=OTHER_FORMS.keys())
+@each(("text", "data"), OTHER_FORMS.values(), ids=OTHER_FORMS.keys())
 def test_other_forms_are_accepted_in_any_pieces_if_lenient(text: str, data: bytes) -> None:
     for pieces in splits(text):
         decoder = Base64Decoder(is_lenient=True)
@@ -109,7 +110,7 @@ def test_other_forms_are_accepted_in_any_pieces_if_lenient(text: str, data: byte
         assert decoder.is_odd
 
 
-@pytest.mark.parametrize("text", ["A", "AAAAA", "A===", "====", "AA==AAAA", "AA=A", "AAA\u00e9", "AAA\0", "AA*="])
+@each("text", ["A", "AAAAA", "A===", "====", "AA==AAAA", "AA=A", "AAA\u00e9", "AAA\0", "AA*="])
 def test_malformed_text_is_an_error_even_if_lenient(text: str) -> None:
     for pieces in splits(text):
         decoder = Base64Decoder(is_lenient=True)
@@ -117,7 +118,7 @@ def test_malformed_text_is_an_error_even_if_lenient(text: str) -> None:
             _ = [*map(decoder.feed, pieces), decoder.close()]
 
 
-@pytest.mark.parametrize("data", DATA, ids=bytes.hex)
+@each("data", DATA, ids=bytes.hex)
 def test_standard_form_is_not_odd_if_lenient(data: bytes) -> None:
     for pieces in splits(base64.b64encode(data).decode()):
         decoder = Base64Decoder(is_lenient=True)

@@ -14,6 +14,7 @@ from streamdicom import _native
 from streamdicom.jsontext import pieces
 from streamdicom.jsontext.boundaries import Ambiguous, CommentError, Joiner, Summary, join, scan
 from streamdicom.jsontext.pieces import BoundaryScanner, Cutter, PartScanner
+from tests.support.each import each
 from tests.support.engines import both_engines as both_engines
 
 _ENGINE = _native.functions
@@ -112,9 +113,7 @@ def test_part_without_an_opening_mark_has_two_summaries() -> None:
     assert (part.outside.ends_in_string, part.inside.ends_in_string) == (False, True)
 
 
-@pytest.mark.parametrize(
-    "text", [b"[{} /* {} */]", b"[{} // {}\n]", b'[{"a": "//"} /* */]', b'[{"a": ",//"}, // {}\n{}]']
-)
+@each("text", [b"[{} /* {} */]", b"[{} // {}\n]", b'[{"a": "//"} /* */]', b'[{"a": ",//"}, // {}\n{}]'])
 def test_comment_is_refused(text: bytes) -> None:
     with pytest.raises(CommentError, match="without comments"):
         BoundaryScanner().feed(text)
@@ -313,7 +312,7 @@ def test_long_text_with_escapes_has_the_boundaries_of_other_text(monkeypatch: py
         assert found == walked(text)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "expected"),
     [
         (b'[{"a": {}}, {"b', b"}}, {"),

@@ -203,7 +203,7 @@ INCOMPLETE: list[tuple[str, list[Call], list[Call]]] = [
 ]
 
 
-@pytest.mark.parametrize(("before", "after"), cases(INCOMPLETE))
+@each(("before", "after"), cases(INCOMPLETE))
 def test_close_of_an_incomplete_document_is_an_error(before: list[Call], after: list[Call]) -> None:
     blocks: list[bytes] = []
     emitter = JsonEmitter(blocks.append)
@@ -240,7 +240,7 @@ NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize(("number", "expected"), cases(NUMBERS))
+@each(("number", "expected"), cases(NUMBERS))
 def test_number_text(number: int | float | str, expected: str) -> None:
     assert write([("number", number)]) == expected
 
@@ -287,7 +287,7 @@ class _Half(float):
         return "a half"
 
 
-@pytest.mark.parametrize(
+@each(
     ("number", "text"),
     [(Fruit.APPLE, "1"), (_Half(0.5), "0.5"), (IS("7"), "7"), (DSfloat("1.50"), "1.5")],
 )
@@ -345,9 +345,9 @@ SEGMENTED = [
 ]
 
 
-@pytest.mark.parametrize("indent", [None, 2])
-@pytest.mark.parametrize("ensure_ascii", [False, True])
-@pytest.mark.parametrize("parts", cases(SEGMENTED))
+@each("indent", [None, 2])
+@each("ensure_ascii", [False, True])
+@each("parts", cases(SEGMENTED))
 def test_string_segments_make_one_string(parts: list[str], ensure_ascii: bool, indent: int | None) -> None:
     steps = [("string_segment", part) for part in parts]
     text = "".join(parts)
@@ -360,7 +360,7 @@ def test_string_segments_make_one_string(parts: list[str], ensure_ascii: bool, i
         assert written == json.dumps(value, indent=indent, ensure_ascii=ensure_ascii, separators=separators)
 
 
-@pytest.mark.parametrize("length", range(10))
+@each("length", range(10))
 def test_base64_segments_in_every_split_into_three(length: int) -> None:
     data = bytes(range(250, 250 + length)) if length < 6 else bytes(range(length))
     expected = f'"{base64.b64encode(data).decode()}"'
@@ -386,7 +386,7 @@ def test_base64_of_a_memoryview() -> None:
     assert write(steps) == f'"{base64.b64encode(data).decode()}"'
 
 
-@pytest.mark.parametrize("count", range(1, 8))
+@each("count", range(1, 8))
 def test_base64_of_a_view_with_wider_items(count: int) -> None:
     words = array("I", range(1_000_000, 1_000_000 + count))
     steps = [("base64_segment", memoryview(words)), ("base64_segment!", memoryview(words))]
@@ -414,14 +414,14 @@ RAW = [
 ]
 
 
-@pytest.mark.parametrize("text", cases(RAW))
+@each("text", cases(RAW))
 def test_raw_text_is_written_unchanged(text: str) -> None:
     around: list[Call] = [START_ARRAY, ONE, ("raw", text), ONE, END_ARRAY]
     assert write(around) == f"[1,{text},1]"
 
 
-@pytest.mark.parametrize("indent", [0, 2, "\t"])
-@pytest.mark.parametrize("text", cases(RAW[:7]))
+@each("indent", [0, 2, "\t"])
+@each("text", cases(RAW[:7]))
 def test_raw_text_is_reformatted_with_an_indent(text: str, indent: int | str) -> None:
     spaced = text.replace(",", " ,\n ").replace(":", " : ")
     steps: list[Call] = [START, NAME, ("raw", spaced), ("property_name", "b"), ONE, END]
@@ -496,8 +496,8 @@ HTML = "</p> & 'a'\u2028\u2029"
 HTML_ESCAPED = r'"\u003c/p\u003e \u0026 \u0027a\u0027\u2028\u2029"'
 
 
-@pytest.mark.parametrize("indent", [None, 2])
-@pytest.mark.parametrize(
+@each("indent", [None, 2])
+@each(
     "steps",
     [
         [("string", HTML)],
@@ -642,8 +642,8 @@ def test_raw_segments_may_nest_up_to_the_depth_limit(layout: dict[str, Any]) -> 
     assert json.loads(write([*around[0], *raw_steps(["[", "[]", "]"]), *around[1]], depth=3, **layout)) == {"a": [[]]}
 
 
-@pytest.mark.parametrize("layout", INDENTED, ids=str)
-@pytest.mark.parametrize("before", [[], [START_ARRAY], [START, NAME]], ids=len)
+@each("layout", INDENTED, ids=str)
+@each("before", [[], [START_ARRAY], [START, NAME]], ids=len)
 def test_reformatted_raw_segments_are_subject_to_the_depth_limit(before: list[Call], layout: dict[str, Any]) -> None:
     emitter = JsonEmitter(lambda _: None, depth=3, **layout)
     for step in before:
@@ -717,7 +717,7 @@ SEVERAL: list[tuple[str, list[Call], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("steps", "expected"), cases(SEVERAL))
+@each(("steps", "expected"), cases(SEVERAL))
 def test_several_documents_stand_on_lines_of_their_own(steps: list[Call], expected: str) -> None:
     assert write(steps, multiple=True) == expected
 
@@ -808,7 +808,7 @@ def test_empty_flush_does_not_call_the_sink() -> None:
 # --- a sink that fails -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     "act",
     [
         lambda emitter: emitter.flush(),

@@ -218,7 +218,7 @@ def test_departures_are_accepted_and_listed(
     assert strict_error(data) == strict
 
 
-@pytest.mark.parametrize("data", [b"[]", b'{"a":[1.5,"b/c",null]}', b'["//"]', b" 1 "])
+@each("data", [b"[]", b'{"a":[1.5,"b/c",null]}', b'["//"]', b" 1 "])
 def test_standard_json_has_no_departures(data: bytes) -> None:
     assert tokenize_every_way(data) == (list(JsonTokenizer().read([data])), [], None)
 
@@ -238,7 +238,7 @@ def test_departures_between_documents() -> None:
     assert failure is None
 
 
-@pytest.mark.parametrize("data", [b"", BOM, b"// x", b"/* x */", BOM + b"//\n"])
+@each("data", [b"", BOM, b"// x", b"/* x */", BOM + b"//\n"])
 def test_departures_without_a_document(data: bytes) -> None:
     assert tokenize_every_way(data, multiple=True)[2] is None
     assert tokenize_every_way(data)[2] == (TruncatedError, len(data), "")
@@ -331,14 +331,12 @@ TRUNCATED: list[tuple[str, bytes, Departures]] = [
 ]
 
 
-@pytest.mark.parametrize(("data", "departures"), cases(TRUNCATED))
+@each(("data", "departures"), cases(TRUNCATED))
 def test_truncated(data: bytes, departures: Departures) -> None:
     assert tokenize_every_way(data)[1:] == (departures, (TruncatedError, len(data), ""))
 
 
-@pytest.mark.parametrize(
-    ("data", "offset"), [(b"[nope/", 1), (b"[-/", 1), (b"[1 2/", 3), (b"[1 NaN", 3), (b"[NaNs", 1), (b"{N", 1)]
-)
+@each(("data", "offset"), [(b"[nope/", 1), (b"[-/", 1), (b"[1 2/", 3), (b"[1 NaN", 3), (b"[NaNs", 1), (b"{N", 1)])
 def test_malformed_and_truncated_is_malformed(data: bytes, offset: int) -> None:
     assert tokenize_every_way(data)[2] == (JsonSyntaxError, offset, "")
 
@@ -346,8 +344,8 @@ def test_malformed_and_truncated_is_malformed(data: bytes, offset: int) -> None:
 # --- limits ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", [b"123456/* x */", b"123456//\n", b"/* 1234567890 1234567890 */123456", b"-Infinity"])
-@pytest.mark.parametrize("length", [6, 9, 10])
+@each("text", [b"123456/* x */", b"123456//\n", b"/* 1234567890 1234567890 */123456", b"-Infinity"])
+@each("length", [6, 9, 10])
 def test_limit_on_numbers_does_not_apply_to_comments(text: bytes, length: int) -> None:
     assert tokenize_every_way(b"[" + text + b"]", Limits(number_length=length))[2] is None
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from streamdicom.errors import InputError
 from streamdicom.jsontext import PathMask
 from streamdicom.limits import Limits
+from tests.support.each import each
 
 _NAMES = st.sampled_from(["a", "b", "item", "a.b", "", "a.item", '\u00e4\\"{'])
 _LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.just('}},{"a": ['))
@@ -64,14 +65,14 @@ def test_values_are_the_items_of_ijson(
     assert all(one in (other, 32) for one, other in zip(text, data, strict=True))
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+@each("size", [1, 2, 3, 7, 1000])
 def test_first_other_value_has_its_offset(size: int) -> None:
     data = b'{"a": [{}, "text", {}]}'
     text, mask = masked("a.item", [data[start : start + size] for start in range(0, len(data), size)])
     assert (text.strip(), mask.other) == (b"{}", 11)
 
 
-@pytest.mark.parametrize("size", [1, 5, 1000])
+@each("size", [1, 5, 1000])
 def test_fault_of_the_text_is_found(size: int) -> None:
     for data in (b'{"a": {}, "b": tru }', b'{"a": {}, "b": ', b'{"a": {}} ]', b'{"b": [}'):
         text, mask = masked("a", [data[start : start + size] for start in range(0, len(data), size)])

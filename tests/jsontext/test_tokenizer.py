@@ -236,7 +236,7 @@ LONG_NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize(("data", "offset"), cases(LONG_NUMBERS))
+@each(("data", "offset"), cases(LONG_NUMBERS))
 def test_number_too_long(data: bytes, offset: int) -> None:
     chunkings = [[data], single_bytes(data), [data[:3], data[3:]], [data[:1003], data[1003:]]]
     for chunks in chunkings:
@@ -257,8 +257,8 @@ def test_invalid_words_beyond_the_limit_are_an_error() -> None:
     assert failure_of(b"[abcdefghijklmnop", Limits(number_length=8))[2] == 1
 
 
-@pytest.mark.parametrize("number_length", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("literal", [b"true", b"false", b"null"])
+@each("number_length", [1, 2, 3, 4, 5])
+@each("literal", [b"true", b"false", b"null"])
 def test_limit_on_numbers_does_not_apply_to_literals(literal: bytes, number_length: int) -> None:
     tokens = tokens_from(b"[" + literal + b"]", Limits(number_length=number_length))
     assert tokens == list(tokens_of(loads(f"[{literal.decode()}]")))
@@ -334,7 +334,7 @@ SEGMENTS_BY_HAND = [
 ]
 
 
-@pytest.mark.parametrize(("data", "expected"), cases(SEGMENTS_BY_HAND))
+@each(("data", "expected"), cases(SEGMENTS_BY_HAND))
 def test_segments(data: bytes, expected: list[Token]) -> None:
     assert tokens_from(data, Limits(segment_size=12)) == expected
 
@@ -345,8 +345,8 @@ def test_segments_in_an_object() -> None:
     assert tokens_from(data, Limits(segment_size=12)) == [OPEN, name("a"), *long, name("b"), *long, CLOSE]
 
 
-@pytest.mark.parametrize(("length", "pieces"), [(65535, 1), (65536, 1), (65537, 2), (200_000, 4)])
-@pytest.mark.parametrize("chunk", [1000, 65536, 10**6])
+@each(("length", "pieces"), [(65535, 1), (65536, 1), (65537, 2), (200_000, 4)])
+@each("chunk", [1000, 65536, 10**6])
 def test_segments_of_64_kib_by_default(length: int, pieces: int, chunk: int) -> None:
     text = ("0123456789" * (length // 10 + 1))[:length]
     data = f'["{text}"]'.encode()
@@ -378,7 +378,7 @@ LONG_NAMES = [
 ]
 
 
-@pytest.mark.parametrize(("data", "offset"), cases(LONG_NAMES))
+@each(("data", "offset"), cases(LONG_NAMES))
 def test_name_too_long(data: bytes, offset: int) -> None:
     kind, message, place, limit = failure_of(data, LIMIT_ON_NAMES)
     assert (kind, place, limit) == (LimitError, offset, "segment_size")
@@ -527,7 +527,7 @@ FAULTS_IN_SEGMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("data", "before", "offset", "part"), cases(FAULTS_IN_SEGMENTS))
+@each(("data", "before", "offset", "part"), cases(FAULTS_IN_SEGMENTS))
 def test_malformed_within_segments(data: bytes, before: list[Any], offset: int, part: str) -> None:
     tokens, failure = tokenize_every_way(data, Limits(segment_size=12))
     assert failure is not None
@@ -545,7 +545,7 @@ MISPLACED_LONG_STRINGS = [
 ]
 
 
-@pytest.mark.parametrize(("data", "offset", "part"), cases(MISPLACED_LONG_STRINGS))
+@each(("data", "offset", "part"), cases(MISPLACED_LONG_STRINGS))
 def test_long_string_out_of_place(data: bytes, offset: int, part: str) -> None:
     kind, message, place, _ = failure_of(data, Limits(segment_size=12))
     assert (kind, place) == (JsonSyntaxError, offset)
@@ -591,7 +591,7 @@ def test_truncated(data: bytes) -> None:
     assert place == len(data)
 
 
-@pytest.mark.parametrize("data", TRUNCATED_EXPONENTS)
+@each("data", TRUNCATED_EXPONENTS)
 def test_truncated_within_an_exponent(data: bytes) -> None:
     assert failure_of(data)[::2] == (TruncatedError, len(data))
 
@@ -623,7 +623,7 @@ MALFORMED_AT_THE_END = [
 ]
 
 
-@pytest.mark.parametrize(("data", "offset"), cases(MALFORMED_AT_THE_END))
+@each(("data", "offset"), cases(MALFORMED_AT_THE_END))
 def test_malformed_and_truncated_is_malformed(data: bytes, offset: int) -> None:
     kind, _, place, _ = failure_of(data)
     assert (kind, place) == (JsonSyntaxError, offset)
@@ -667,7 +667,7 @@ ADJACENT = [
 ]
 
 
-@pytest.mark.parametrize("data", cases(ADJACENT))
+@each("data", cases(ADJACENT))
 def test_fault_without_white_space_does_not_depend_on_the_cuts(data: bytes) -> None:
     assert failure_of(data)[0] is JsonSyntaxError
 
@@ -675,7 +675,7 @@ def test_fault_without_white_space_does_not_depend_on_the_cuts(data: bytes) -> N
 FAULTS_AFTER_NUMBERS = [(b"[1[]]", 2), (b"[1{}]", 2), (b"[1:2]", 2), (b'{"a":1:2}', 6), (b"1{}", 1)]
 
 
-@pytest.mark.parametrize(("data", "offset"), FAULTS_AFTER_NUMBERS)
+@each(("data", "offset"), FAULTS_AFTER_NUMBERS)
 def test_fault_after_a_number_excludes_the_number(data: bytes, offset: int) -> None:
     tokens, failure = tokenize_every_way(data)
     assert tokens[-1] == number("1")
@@ -700,7 +700,7 @@ LONG_WORDS = [
 ]
 
 
-@pytest.mark.parametrize("data", cases(LONG_WORDS))
+@each("data", cases(LONG_WORDS))
 def test_fault_of_a_long_word_does_not_depend_on_the_cuts(data: bytes) -> None:
     assert failure_of(data, Limits(number_length=8))[0] in (JsonSyntaxError, LimitError)
 
@@ -780,7 +780,7 @@ def test_error_message_has_the_byte_offset() -> None:
         JsonTokenizer().feed(b"]")
 
 
-@pytest.mark.parametrize("data", [b"[[x]]", b'[["a",x]]', b'[["a","\x00"]]', b"[]x"])
+@each("data", [b"[[x]]", b'[["a",x]]', b'[["a","\x00"]]', b"[]x"])
 def test_bytes_consumed_before_a_fault_do_not_depend_on_the_cuts(data: bytes) -> None:
     consumed = set()
     for chunks in ways_to_cut(data):
@@ -817,7 +817,7 @@ STREAMS = [
 ]
 
 
-@pytest.mark.parametrize(("data", "expected"), cases(STREAMS))
+@each(("data", "expected"), cases(STREAMS))
 def test_several_documents(data: bytes, expected: list[Token]) -> None:
     assert tokens_from(data, multiple=True) == expected
 
@@ -833,7 +833,7 @@ BAD_STREAMS = [
 ]
 
 
-@pytest.mark.parametrize(("data", "kind", "offset"), cases(BAD_STREAMS))
+@each(("data", "kind", "offset"), cases(BAD_STREAMS))
 def test_faults_between_documents(data: bytes, kind: type[InputError], offset: int) -> None:
     assert failure_of(data, multiple=True)[::2] == (kind, offset)
 
@@ -851,7 +851,7 @@ def test_long_strings_in_several_documents() -> None:
 # --- close, read, bytes_consumed ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("data", "last"), [(b"12", number("12")), (b"null", NULL), (b"-0.5e3", number("-0.5e3"))])
+@each(("data", "last"), [(b"12", number("12")), (b"null", NULL), (b"-0.5e3", number("-0.5e3"))])
 def test_close_returns_the_last_token(data: bytes, last: Token) -> None:
     tokenizer = JsonTokenizer()
     assert tokenizer.feed(data) == []
@@ -966,7 +966,7 @@ def test_locate(data: bytes) -> None:
         assert locate_all(chunks) == expected
 
 
-@pytest.mark.parametrize("data", [pytest.param(row[1], id=row[0]) for row in STREAMS[:16]])
+@each("data", [pytest.param(row[1], id=row[0]) for row in STREAMS[:16]])
 def test_locate_in_several_documents(data: bytes) -> None:
     expected = [match.start() for match in RAW_TOKEN.finditer(data)]
     for chunks in ways_to_cut(data):
@@ -1020,7 +1020,7 @@ def test_text_passed_over_has_no_tokens() -> None:
     assert stretch.position == len(stretch.text)
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "read", "structure"),
     [
         (b'{"a":1}', 1, '"":0'),
@@ -1045,7 +1045,7 @@ def test_allowed_structure_is_passed_over(data: bytes, read: int, structure: str
     assert stretch.fault is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "read", "structure"),
     [
         (b'{"a":1}', 0, '"":0'),

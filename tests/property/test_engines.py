@@ -19,6 +19,7 @@ from streamdicom.formats.json.parser import JsonParser
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 from streamdicom.patterns import DatasetConditions
+from tests.support.each import each
 from tests.support.strategies import cuts
 
 _ENGINE = _native.functions
@@ -248,8 +249,8 @@ def test_engines_agree_on_skipped_text(number: int, filters: dict[str, Any], siz
         assert _outcome(_ENGINE, [document[:place], document[place:]], options) == expected
 
 
-@pytest.mark.parametrize("text", ["QUJD" * 3 + "\n", "QUJD" * 3 + " ", "QUJD" * 6 + "\n" + "QUJD" * 6])
-@pytest.mark.parametrize("filters", [{}, {"exclude": ["7FE00010"]}], ids=["read", "skipped"])
+@each("text", ["QUJD" * 3 + "\n", "QUJD" * 3 + " ", "QUJD" * 6 + "\n" + "QUJD" * 6])
+@each("filters", [{}, {"exclude": ["7FE00010"]}], ids=["read", "skipped"])
 def test_engines_agree_on_white_space_in_a_long_value(text: str, filters: dict[str, Any]) -> None:
     document = f'{{"7FE00010":{{"vr":"OB","InlineBinary":"{text}"}}}}'.encode()
     options = {"limits": Limits(segment_size=12), **filters}

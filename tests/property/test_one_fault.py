@@ -89,8 +89,8 @@ def test_fault_in_json_costs_its_element(on_error: OnError, fault: str, content:
         assert json.loads(write(found.events, "json"))[f"{_FAULTY:08X}"] == json.loads(fault)
 
 
-@pytest.mark.parametrize("on_error", ["skip", "keep"])
-@pytest.mark.parametrize("fault", _NONFINITE_FAULTS)
+@each("on_error", ["skip", "keep"])
+@each("fault", _NONFINITE_FAULTS)
 def test_bare_nonfinite_costs_its_element(on_error: OnError, fault: str) -> None:
     around = '{"00090010":{"vr":"LO","Value":["A"]},"00091050":%s,"00091060":{"vr":"LO","Value":["B"]}}'
     found = read((around % fault).encode(), on_error=on_error)
@@ -137,7 +137,7 @@ def test_fault_in_a_file_costs_its_element(on_error: OnError | None, name: str, 
     assert found.deviations
 
 
-@pytest.mark.parametrize("on_error", ["skip", "keep", None])
+@each("on_error", ["skip", "keep", None])
 def test_file_that_ends_within_a_fragment_keeps_the_elements_before(on_error: OnError | None) -> None:
     jpeg: Event = (EventType.ELEMENT, 0x00020010, "UI", (_JPEG,))
     patient: Event = (EventType.ELEMENT, 0x00100020, "LO", ("17",))
@@ -151,7 +151,7 @@ def test_file_that_ends_within_a_fragment_keeps_the_elements_before(on_error: On
         assert [one.content for one in elements(back)] == [one.content for one in elements(found.events)]
 
 
-@pytest.mark.parametrize("vr", ["OB", "OW"])
+@each("vr", ["OB", "OW"])
 def test_value_that_lacks_bytes_costs_its_element_in_a_file(vr: str) -> None:
     patient: Event = (EventType.ELEMENT, 0x00100020, "LO", ("17",))
     pixels = b"\xe0\x7f\x10\0" + vr.encode() + b"\0\0" + (200_000).to_bytes(4, "little") + b"ab" * 90_000
@@ -283,8 +283,8 @@ def test_fragment_of_another_length_than_its_start_says_costs_its_element(length
     _assert_costs_its_element(_in_file(_JPEG, pixels), _item(b"") + _item(b"abc\0"), tmp_path)
 
 
-@pytest.mark.parametrize("options", [{"exclude": ["00091050"]}, {"include": ["00100020"]}])
-@pytest.mark.parametrize("is_nested", [False, True])
+@each("options", [{"exclude": ["00091050"]}, {"include": ["00100020"]}])
+@each("is_nested", [False, True])
 def test_fault_of_an_element_that_is_left_out_is_not_reported(options: dict[str, Any], is_nested: bool) -> None:
     content: list[Event] = [(EventType.ELEMENT, _FAULTY, "LO", ("FAULT",))]
     if is_nested:

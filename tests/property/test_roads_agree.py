@@ -25,6 +25,7 @@ from streamdicom.datasets import walk
 from streamdicom.dicom import VRS
 from streamdicom.errors import InputError, OutputError
 from streamdicom.events import Event, EventType
+from tests.support.each import each
 from tests.support.events import dataset, members, tag_for
 from tests.support.roads import assert_agree, assert_same_in_dataset, elements, read, through_pydicom, write, written
 
@@ -83,7 +84,7 @@ def test_text_that_is_no_integer_follows_integers_on_all_roads() -> None:
     assert_agree(dataset([(int(EventType.ELEMENT), 0x00081160, "IS", ("", "0", "0 \xfe"))]))
 
 
-@pytest.mark.parametrize(
+@each(
     "attribute",
     [
         '"00080108": {"vr": "LT", "Value": {}}',
@@ -105,7 +106,7 @@ def test_wrong_value_is_kept_alike_on_all_roads(attribute: str) -> None:
     assert read(write(events, "xml")).events == events
 
 
-@pytest.mark.parametrize("text", ["1===", "===", "a=b==", "a=b=c=d", "a=b=c==", "a=b=c= "])
+@each("text", ["1===", "===", "a=b==", "a=b=c=d", "a=b=c==", "a=b=c= "])
 def test_name_in_one_group_is_the_same_on_all_roads(text: str) -> None:
     for names in ([text], [text, "b"]):
         values = [{"Alphabetic": name} for name in names]
@@ -116,8 +117,8 @@ def test_name_in_one_group_is_the_same_on_all_roads(text: str) -> None:
         assert_agree(events)
 
 
-@pytest.mark.parametrize("tag", [0x00280009, 0x00280010, 0x00189087, 0x00081140, 0x00200013, 0x60003000])
-@pytest.mark.parametrize("data", [b"\0\4", b"ab", b"abcdef", b"abcdefgh"])
+@each("tag", [0x00280009, 0x00280010, 0x00189087, 0x00081140, 0x00200013, 0x60003000])
+@each("data", [b"\0\4", b"ab", b"abcdef", b"abcdefgh"])
 def test_bytes_in_un_are_the_same_in_a_data_set_in_big_endian(tag: int, data: bytes) -> None:
     syntax: Event = (EventType.ELEMENT, 0x00020010, "UI", ("1.2.840.10008.1.2.2",))
     assert_same_in_dataset(dataset([syntax, (EventType.ELEMENT, tag, "UN", (data,))]))

@@ -29,6 +29,7 @@ from streamdicom.io import Expansion
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 from tests.property.test_engines import damaged_json
+from tests.support.each import each
 from tests.support.strategies import cuts
 
 _ENGINE = _native.functions
@@ -410,8 +411,8 @@ def test_elements_left_out_leave_no_indent(to: FormatName) -> None:
     assert transcoded == expected
 
 
-@pytest.mark.parametrize("to", ["json", "xml"])
-@pytest.mark.parametrize("name", [name for name in _NAMES if "priv_SQ" not in name])  # without plain elements
+@each("to", ["json", "xml"])
+@each("name", [name for name in _NAMES if "priv_SQ" not in name])  # without plain elements
 def test_elements_of_files_are_written_by_the_engine(name: str, to: FormatName) -> None:
     data = _FILES[_NAMES.index(name)]
     reading: dict[str, Any] = {"on_error": "keep"}

@@ -16,6 +16,7 @@ from streamdicom.formats.xml import XmlParser, XmlWriter
 from streamdicom.formats.xml.documents import Documents
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
+from tests.support.each import each
 from tests.support.events import dataset, members
 from tests.support.strategies import cuts
 
@@ -186,9 +187,9 @@ def test_engines_read_other_encodings(encoding: str, chunk: int) -> None:
     assert _outcome(_ENGINE, chunks, {}) == expected
 
 
-@pytest.mark.parametrize("size", [16 * 1024, 40_000, 70_000])
-@pytest.mark.parametrize("chunk", [1000, 1 << 20])
-@pytest.mark.parametrize(
+@each("size", [16 * 1024, 40_000, 70_000])
+@each("chunk", [1000, 1 << 20])
+@each(
     "markup",
     [
         '<DicomAttribute tag="00100020" vr="LO"><Value number="1">{}</Value></DicomAttribute>',

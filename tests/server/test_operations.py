@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamdicom.server import Catalog, ServerLimits, operations, server_app, space
 from streamdicom.server.operations import Bounded
 from tests.server import corpus
+from tests.support.each import each
 
 _BASE = "http://localhost"
 _JSON = {"Content-Type": "application/dicom+json"}
@@ -400,7 +401,7 @@ def test_memory_bounds_the_requests_at_once() -> None:
     assert [one.requests_at_once for one in limits] == [1, 3, 8]
 
 
-@pytest.mark.parametrize("field", ["connections", "requests", "head_timeout", "body_rate", "datasets"])
+@each("field", ["connections", "requests", "head_timeout", "body_rate", "datasets"])
 def test_bounds_must_be_positive(field: str) -> None:
     with pytest.raises(ValueError, match=f"ServerLimits.{field} must be positive, not 0"):
         ServerLimits(**{field: 0})

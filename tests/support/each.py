@@ -19,19 +19,21 @@ def each(names: str | Sequence[str], cases: Iterable[Any], ids: Any = None) -> C
     test is skipped only if every case is.
     """
     keys = tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
-    rows = [_row(case, number, isinstance(names, str) and len(keys) == 1, ids) for number, case in enumerate(cases)]
+    is_single = isinstance(names, str) and len(keys) == 1
+    rows = [_Row(case, is_single) for case in cases]
+    labels = ids if ids is None or callable(ids) else list(ids)
     assert rows
 
     def decorate(test: _Test) -> _Test:
         def run(**fixtures: Any) -> None:
             skipped = []
-            for values, name in rows:
+            for number, row in enumerate(rows):
                 try:
-                    test(**fixtures, **dict(zip(keys, values, strict=True)))
+                    test(**fixtures, **dict(zip(keys, row.values, strict=True)))
                 except pytest.skip.Exception as stop:
                     skipped.append(stop)
                 except BaseException as error:
-                    error.add_note(name)
+                    error.add_note(row.name(number, labels))
                     raise
             if len(skipped) == len(rows):
                 raise skipped[0]
@@ -46,14 +48,20 @@ def each(names: str | Sequence[str], cases: Iterable[Any], ids: Any = None) -> C
     return decorate
 
 
-def _row(case: Any, number: int, is_single: bool, ids: Any) -> tuple[tuple[Any, ...], str]:
-    """Return the values of a case, and its name."""
-    if isinstance(case, _ParameterSet):
-        assert not case.marks
-        return tuple(case.values), f"in the case {case.id!r}" if case.id else f"in case {number}"
-    values = (case,) if is_single else tuple(case)
-    if ids is None or callable(ids):
-        name = ", ".join(str((ids or ascii)(one)) for one in values)
-    else:
-        name = str(list(ids)[number])
-    return values, f"in the case {name[:200]}"
+class _Row:
+    """The values of a case, which has a name only if it fails, as its values may be long."""
+
+    def __init__(self, case: Any, is_single: bool) -> None:
+        self._id = None
+        if isinstance(case, _ParameterSet):
+            assert not case.marks
+            self.values, self._id = tuple(case.values), case.id
+        else:
+            self.values = (case,) if is_single else tuple(case)
+
+    def name(self, number: int, ids: Any) -> str:
+        if self._id:
+            return f"in the case {self._id!r}"
+        if ids is None or callable(ids):
+            return f"in the case {', '.join(str((ids or ascii)(one)) for one in self.values)[:200]}"
+        return f"in the case {ids[number]}"

@@ -14,11 +14,12 @@ from streamdicom import LimitError, Limits, TruncatedError
 from streamdicom.errors import RequestError
 from streamdicom.io import Expansion
 from streamdicom.web.content import DICOM, JSON, NDJSON, XML, Content, ContentDecoder, parse_media_type
+from tests.support.each import each
 
 _MIB = 1024 * 1024
 
 
-@pytest.mark.parametrize(
+@each(
     ("headers", "content"),
     [
         ({"content-type": "application/dicom+json"}, Content(JSON)),
@@ -40,7 +41,7 @@ def test_content_is_read_from_header_fields(headers: dict[str, str], content: Co
     assert Content.from_headers(headers) == content
 
 
-@pytest.mark.parametrize(
+@each(
     "headers",
     [
         {},
@@ -98,7 +99,7 @@ def test_expansion_limit_does_not_depend_on_cuts(coding: str) -> None:
         assert (total - _MIB) % (ratio * 16 * 1024) == 0
 
 
-@pytest.mark.parametrize("coding", _CODINGS)
+@each("coding", _CODINGS)
 def test_first_mebibyte_is_not_limited(coding: str) -> None:
     data = _CODINGS[coding](bytes(_MIB))
     assert _expanded(coding, data, len(data), Limits(max_expansion_ratio=1)) == (_MIB, "")

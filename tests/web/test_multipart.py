@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from streamdicom import InputError, TruncatedError
 from streamdicom.errors import RequestError
 from streamdicom.web.multipart import DATA, END, START, MultipartParser
+from tests.support.each import each
 from tests.support.memory import peak
 
 _BODY = (
@@ -68,8 +69,8 @@ def _outcome(pieces: Iterable[bytes]) -> tuple[list[tuple[dict[str, str], bytes]
     return _joined(events), ""
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 17, 10_000])
-@pytest.mark.parametrize(
+@each("size", [1, 2, 3, 5, 17, 10_000])
+@each(
     ("preamble", "epilogue"),
     [(b"", b""), (b"\r\n", b"\r\n"), (b"Pre-amble --x\r\n-\r\n", b"  \r\nan epilogue\r\n--x\r\n"), (b"\r\n\r\n", b"x")],
 )
@@ -77,7 +78,7 @@ def test_parts_do_not_depend_on_cuts(size: int, preamble: bytes, epilogue: bytes
     assert _parts(_cut(preamble + _BODY + epilogue, size)) == _PARTS
 
 
-@pytest.mark.parametrize("size", [1, 7, 10_000])
+@each("size", [1, 7, 10_000])
 def test_boundary_of_seventy_characters_with_trailing_white_space(size: int) -> None:
     boundary = b"a (b)+_,-./:=?'" * 4 + b"0123456789"
     assert len(boundary) == 70
@@ -85,7 +86,7 @@ def test_boundary_of_seventy_characters_with_trailing_white_space(size: int) -> 
     assert [data for _, data in _parts(_cut(body, size), boundary)] == [b"1", b"2"]
 
 
-@pytest.mark.parametrize("boundary", [b"", b"a" * 71, b"a ", b"a\r\nb", b'"', b"\xe4"], ids=repr)
+@each("boundary", [b"", b"a" * 71, b"a ", b"a\r\nb", b'"', b"\xe4"], ids=repr)
 def test_missing_or_malformed_boundary_is_an_error(boundary: bytes) -> None:
     with pytest.raises(RequestError, match="boundary") as caught:
         MultipartParser(boundary)
@@ -105,8 +106,8 @@ def test_truncated_body_delivers_complete_parts(size: int) -> None:
         _parts([_BODY[:-1]])
 
 
-@pytest.mark.parametrize("size", [1, 10_000])
-@pytest.mark.parametrize(
+@each("size", [1, 10_000])
+@each(
     ("body", "fault"),
     [
         (b"", "does not contain the boundary"),

@@ -664,7 +664,7 @@ def test_json_code_as_error_ends_the_stream_at_its_place() -> None:
     assert events == shown(in_dataset([ID]))
 
 
-@pytest.mark.parametrize("text", ["// x\n}", "/* x */x", "[{},/* x */]"])
+@each("text", ["// x\n}", "/* x */x", "[{},/* x */]"])
 def test_json_code_as_error_precedes_a_later_fault(text: str) -> None:
     _, deviations, error = _read(text, ReadOptions(deviations={"comment": "error"}))
     assert isinstance(error, JsonSyntaxError)
@@ -826,7 +826,7 @@ def test_kept_element_is_written_unchanged(members: str, kept: str) -> None:
     assert streamdicom.dumps(dataset) == f'{{"{KEY}":{kept}{AFTER}'
 
 
-@pytest.mark.parametrize(
+@each(
     ("groups", "expected"),
     [
         ('{"Alphabetic":"A","Ideographic":"B","Phonetic":"C=D"}', ("A", "B", "C=D")),
@@ -1024,7 +1024,7 @@ def _item(*members: str) -> str:
     return f'"00081140":{{"vr":"SQ","Value":[{{{",".join(members)}}}]}}'
 
 
-@pytest.mark.parametrize(
+@each(
     ("members", "vrs"),
     [
         ([_AMBIGUOUS], ["US"]),
@@ -1057,7 +1057,7 @@ def test_unwanted_pixel_representation_is_not_needed() -> None:
 # --- long values in other forms ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("members", "codes", "events"),
     [
         (
@@ -1116,7 +1116,7 @@ def test_long_value_in_another_form_is_read_in_parts(members: str, codes: list[s
     assert read == shown(in_dataset(events))
 
 
-@pytest.mark.parametrize(("vr", "value"), [("AE", "Infinity"), ("PN", ("Infinity", "", "")), ("DS", "Infinity")])
+@each(("vr", "value"), [("AE", "Infinity"), ("PN", ("Infinity", "", "")), ("DS", "Infinity")])
 def test_infinity_without_quotes_is_the_string(vr: str, value: Any) -> None:
     bare, quoted = [
         _read(f'{{"00091001":{{"vr":"{vr}","Value":[{text}]}}}}', ReadOptions()) for text in ("Infinity", '"Infinity"')

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from streamdicom import Limits, ReadOptions
 from streamdicom.events import ELEMENT, START_DATASET
 from streamdicom.formats.json import JsonParser
+from tests.support.each import each
 
 _ID = '"00100020": {"vr": "LO", "Value": ["17"]}'
 _LONG = json.dumps("long" * 50)
@@ -31,7 +30,7 @@ def _read(text: str, size: int) -> tuple[list[Any], list[str]]:
     return datasets, codes
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "datasets", "codes"),
     [
         ("{}", [[]], []),

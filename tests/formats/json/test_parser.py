@@ -423,15 +423,15 @@ PARTS: list[Case] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), cases(PARTS))
+@each(("text", "expected"), cases(PARTS))
 def test_long_values_are_delivered_in_parts(text: str, expected: list[Event]) -> None:
     check(text, expected, SMALL)
 
 
-@pytest.mark.parametrize("segment", [12, 13, 14, 15])
-@pytest.mark.parametrize("data", [bytes(range(100, 148)), b"\xff" * 48], ids=["plain", "slashes"])
-@pytest.mark.parametrize("slash", ["/", "\\/"], ids=["as it is", "escaped"])
-@pytest.mark.parametrize("vr_first", [True, False], ids=["vr before", "vr behind"])
+@each("segment", [12, 13, 14, 15])
+@each("data", [bytes(range(100, 148)), b"\xff" * 48], ids=["plain", "slashes"])
+@each("slash", ["/", "\\/"], ids=["as it is", "escaped"])
+@each("vr_first", [True, False], ids=["vr before", "vr behind"])
 def test_long_base64_of_every_length_is_decoded(segment: int, data: bytes, slash: str, vr_first: bool) -> None:
     for length in range(len(data)):
         encoded = base64.b64encode(data[:length]).decode()
@@ -905,7 +905,7 @@ def test_fault_is_an_error_with_its_place(fault: Fault) -> None:
 # --- many values before their VR ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("values", ["1,2,3,4", '"a","b","c",4', "{},{},{},{}"])
+@each("values", ["1,2,3,4", '"a","b","c",4', "{},{},{},{}"])
 def test_too_many_values_need_their_vr_first(values: str) -> None:
     events, error = read_badly(attribute(f'"Value":[{values}],"vr":"LO"'), ReadOptions(limits=SMALL))
     assert isinstance(error, LimitError)
@@ -965,7 +965,7 @@ def test_contour_written_by_pydicom_is_read() -> None:
     assert streamdicom.loads(text) == dataset
 
 
-@pytest.mark.parametrize("vr", ["SQ", "UT", "PN"])
+@each("vr", ["SQ", "UT", "PN"])
 def test_long_string_and_item_do_not_share_an_element(vr: str) -> None:
     text = attribute(f'"Value":["abcdefghijklm",{{{LO}}}],"vr":"{vr}"')
     events, error = read_every_way(text, ReadOptions(limits=SMALL))
@@ -1001,7 +1001,7 @@ DOCUMENTS: list[tuple[str, str, ReadOptions, list[Event]]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "options", "expected"), cases(DOCUMENTS))
+@each(("text", "options", "expected"), cases(DOCUMENTS))
 def test_documents_are_read(text: str, options: ReadOptions, expected: list[Event]) -> None:
     assert read_well(text, options) == shown(expected)
 
@@ -1168,7 +1168,7 @@ def test_document_truncated_anywhere_is_an_error_at_its_end(length: int, size: i
     assert error.location.dataset_index == (expected if length else None)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "path"),
     [
         ('{"00081140":{"vr":"SQ","Value":[{},{"00280010":{"vr":"US"', "00081140[1].00280010"),
@@ -1319,7 +1319,7 @@ def test_attributes_that_are_not_canonical(text: str) -> None:
     read_every_way(attribute(text), ReadOptions(profile="strict"))
 
 
-@pytest.mark.parametrize(
+@each(
     ("limits", "text", "parts"),
     [
         (Limits(values_per_event=1), '"vr":"US","Value":[1,2]', [(1,), (2,)]),

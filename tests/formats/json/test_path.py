@@ -16,6 +16,7 @@ from pydicom import Dataset
 import streamdicom
 from streamdicom import DicomJsonError, EventParser, InputError, JsonSyntaxError, ReadOptions, TruncatedError
 from streamdicom.events import ELEMENT
+from tests.support.each import each
 from tests.support.memory import peak
 
 _OTHER = st.sampled_from([None, True, 17, "}},{", {"entry": []}, [{"item": 1}], {"entry": {"item": {}}}])
@@ -70,8 +71,8 @@ def test_array_at_the_path_has_data_sets() -> None:
     assert len(list(streamdicom.iter_datasets(data, options=options("a.item")))) == 3
 
 
-@pytest.mark.parametrize("data", [b'{"a": 5}', b'{"a": null}', b'{"a": "text"}', b'{"b": [], "a": true}'])
-@pytest.mark.parametrize("size", [1, 100])
+@each("data", [b'{"a": 5}', b'{"a": null}', b'{"a": "text"}', b'{"b": [], "a": true}'])
+@each("size", [1, 100])
 def test_other_value_at_the_path_is_an_error(data: bytes, size: int) -> None:
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
     with pytest.raises(DicomJsonError, match="expected a data set at the path, found another value") as found:
@@ -85,11 +86,11 @@ def test_document_without_the_path_has_no_data_sets() -> None:
         list(streamdicom.iter_events(b" ", options=options("b", format="json")))
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "kind"),
     [(b'{"a": {}, ]', JsonSyntaxError), (b'{"a": {}, "b": [', TruncatedError), (b'{"a": {', TruncatedError)],
 )
-@pytest.mark.parametrize("size", [1, 4, 100])
+@each("size", [1, 4, 100])
 def test_text_around_must_be_json(data: bytes, kind: type[InputError], size: int) -> None:
     events = []
     with pytest.raises(kind) as found:

@@ -459,7 +459,7 @@ FILE_META: list[tuple[str, list[Event], str]] = [
 BEHIND, BEHIND_TEXT = element("LO", "a"), '"00091001":{"vr":"LO","Value":["a"]}'
 
 
-@pytest.mark.parametrize(("events", "members"), cases(FILE_META))
+@each(("events", "members"), cases(FILE_META))
 def test_file_meta_information_is_written_on_request(events: list[Event], members: str) -> None:
     length = element("UL", 4, tag=0x00020000)
     stream = [START, length, *events, BEHIND, END]
@@ -500,7 +500,7 @@ def test_value_of_a_wrong_type_is_refused(vr: str, values: tuple[Any, ...]) -> N
     assert error.location == Location(None, 0, "00091001")
 
 
-@pytest.mark.parametrize("vr", ["", "XX", "lo", "SQ", "US or SS"])
+@each("vr", ["", "XX", "lo", "SQ", "US or SS"])
 def test_unknown_vr_is_refused(vr: str) -> None:
     error = refused([START, element(vr)])
     assert "expected a VR" in error.message
@@ -514,12 +514,12 @@ def test_vr_without_bulk_data_is_refused(vr: str) -> None:
     assert error.location == Location(None, 0, "00091001")
 
 
-@pytest.mark.parametrize("vr", ["", "XX"])
+@each("vr", ["", "XX"])
 def test_bulk_data_of_an_unknown_vr_is_refused(vr: str) -> None:
     assert refused([START, bulk_data(vr)]).location == Location(None, 0, "00091001")
 
 
-@pytest.mark.parametrize("uri", ["\ud800", 5, None, b"uri"], ids=ascii)
+@each("uri", ["\ud800", 5, None, b"uri"], ids=ascii)
 def test_uri_that_is_not_text_is_refused(uri: Any) -> None:
     assert refused([START, bulk_data("OB", uri)]).location == Location(None, 0, "00091001")
 
@@ -747,7 +747,7 @@ def test_parts_of_a_wrong_type_are_refused(events: list[Event]) -> None:
     assert error.location.dataset_index == 0
 
 
-@pytest.mark.parametrize("vr", ["US", "FD", "AT", "PN", "SQ"])
+@each("vr", ["US", "FD", "AT", "PN", "SQ"])
 def test_long_text_of_another_vr_is_refused(vr: str) -> None:
     with pytest.raises(OutputError):
         write([START, *parts(vr, last_segment("a")), END])
@@ -851,7 +851,7 @@ def many_references() -> list[Event]:
     return [bulk_data("OB", "x" * 1000, tag=TAG + number) for number in range(1000)]
 
 
-@pytest.mark.parametrize("events", [many_elements(), many_references()], ids=["elements", "bulk data"])
+@each("events", [many_elements(), many_references()], ids=["elements", "bulk data"])
 def test_members_are_sent_before_their_data_set_ends(events: list[Event]) -> None:
     blocks: list[bytes] = []
     json_writer = JsonEmitter(blocks.append)
@@ -938,7 +938,7 @@ def test_too_long_number_is_written_as_text(text: str, handling: Any) -> None:
             assert parser.close() == []
 
 
-@pytest.mark.parametrize(("handling", "expected"), [("number", [1234, 123, "12345"]), ("auto", [1234, 123, "12345"])])
+@each(("handling", "expected"), [("number", [1234, 123, "12345"]), ("auto", [1234, 123, "12345"])])
 def test_length_of_numbers_is_an_option(handling: Any, expected: list[Any]) -> None:
     options = WriteOptions(number_handling=handling, limits=Limits(number_length=4))
     for vr in ("DS", "IS"):
@@ -951,7 +951,7 @@ def test_number_is_written_as_number_up_to_the_bound() -> None:
         assert f"[{text}]" in write([START, element("DS", text), END])
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "1.5", "1e-07", "123456789012345", "0.1", "1e22", "5E-324", "1.0", "00"])
+@each("text", ["0", "-1", "1.5", "1e-07", "123456789012345", "0.1", "1e22", "5E-324", "1.0", "00"])
 def test_auto_writes_a_number_only_if_its_text_survives(text: str) -> None:
     [value] = json.loads(write([START, element("DS", text), END], options=WriteOptions(number_handling="auto")))[
         "00091001"
@@ -970,8 +970,8 @@ def test_invalid_number_is_refused_with_any_handling(vr: str, value: Any, handli
 NAN, INFINITY = float("nan"), float("inf")
 
 
-@pytest.mark.parametrize("vr", ["FL", "FD"])
-@pytest.mark.parametrize(
+@each("vr", ["FL", "FD"])
+@each(
     ("values", "names", "nulls"),
     [
         ((1.5, NAN, INFINITY, -INFINITY), '[1.5,"NaN","Infinity","-Infinity"]', "[1.5,null,null,null]"),
@@ -1037,7 +1037,7 @@ EVERY_FORM: list[tuple[str, list[Event], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("events", "rest"), cases(EVERY_FORM))
+@each(("events", "rest"), cases(EVERY_FORM))
 def test_keys_and_further_members_are_from_the_dictionary(events: list[Event], rest: str) -> None:
     vr = f'"vr":"{events[0][2]}"'
     for choice, key, members in (
@@ -1065,7 +1065,7 @@ def test_further_members_with_a_late_vr() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "members"),
     [
         (TAG, ""),
@@ -1093,7 +1093,7 @@ def test_elements_are_in_order_of_tags_with_any_keys() -> None:
 RETIRED = 0x00080010  # Recognition Code
 
 
-@pytest.mark.parametrize(
+@each(
     "events",
     [
         [element("SH", "a", tag=RETIRED)],
@@ -1113,8 +1113,8 @@ def test_retired_elements_are_left_out_on_request(events: list[Event]) -> None:
     )
 
 
-@pytest.mark.parametrize("event", [element("LO", tag=2**32), bulk_data("OB", tag=2**32), sequence(tag=2**32)[0]])
-@pytest.mark.parametrize(
+@each("event", [element("LO", tag=2**32), bulk_data("OB", tag=2**32), sequence(tag=2**32)[0]])
+@each(
     "options",
     [WriteOptions(), WriteOptions(include_retired=False, keys="camel", write_name=True)],
     ids=["default", "names"],
@@ -1161,7 +1161,7 @@ def json_element(text: Any, tag: int = TAG) -> Event:
     return EventType.JSON_ELEMENT, tag, "", text
 
 
-@pytest.mark.parametrize("text", ['{"vr":"US","Value":["many", 1.50]}', "5", '"\u00e9"', "null", '{ "a" : [ {} ] }'])
+@each("text", ['{"vr":"US","Value":["many", 1.50]}', "5", '"\u00e9"', "null", '{ "a" : [ {} ] }'])
 def test_json_element_is_written_unchanged(text: str) -> None:
     events = [START, element("LO", "a", tag=ID), json_element(text, ROWS), json_element(text, OVERLAY), END]
     assert write(events) == f'{{"00100020":{{"vr":"LO","Value":["a"]}},"00280010":{text},"60000010":{text}}}'
@@ -1199,7 +1199,7 @@ def test_json_element_is_in_order_of_tags() -> None:
     assert "ascending order" in refused([START, element("LO"), json_element("1")]).message
 
 
-@pytest.mark.parametrize("array", [False, True])
+@each("array", [False, True])
 def test_json_element_nests_up_to_the_limit(array: bool) -> None:
     limits = Limits(depth=12)
     options = WriteOptions(limits=limits)

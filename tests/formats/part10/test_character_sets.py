@@ -24,6 +24,7 @@ from streamdicom.dicom import character_sets
 from streamdicom.dicom.charset_terms import TERMS, CodeElement
 from tests.dicom.test_charset import EXAMPLES, SETS, VRS, characters, sets_of
 from tests.formats.part10.files import EXPLICIT, element, parse_in_all_ways, start
+from tests.support.each import each
 from tests.support.events import dataset
 from tests.support.roads import elements, write
 
@@ -48,7 +49,7 @@ def encoded(terms: Sequence[str], tag: int, vr: str, text: str) -> bytes:
 # --- reading and writing -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("terms", "data", "name"),
     [
         # The second component is in the first character set again, without an escape sequence (PS3.5 6.1.2.5.3).
@@ -88,7 +89,7 @@ WARNINGS = [
 ]
 
 
-@pytest.mark.parametrize(("code", "data", "place"), WARNINGS)
+@each(("code", "data", "place"), WARNINGS)
 def test_fault_of_text_is_one_warning_with_its_place(code: str, data: bytes, place: str) -> None:
     with pytest.warns(DeviationWarning) as caught:
         events = _events(data)

@@ -21,6 +21,7 @@ from streamdicom.archive import export_archive
 from streamdicom.archive import iter_events as iter_archive_events
 from streamdicom.formats.part10.parser import Part10Parser
 from tests.formats.part10.files import DEFLATED_UID, EXPLICIT, dataset, element, start
+from tests.support.each import each
 from tests.support.memory import peak
 
 _MIB = 1024 * 1024
@@ -148,7 +149,7 @@ def test_small_data_set_may_expand_to_any_ratio() -> None:
     assert _read(_deflated(_empty_items(_MIB)), 1000, ReadOptions(limits=limits), drained)[1] == ""
 
 
-@pytest.mark.parametrize("size", [1, 100, _MIB])
+@each("size", [1, 100, _MIB])
 def test_events_before_damage_are_delivered(size: int) -> None:
     content = b"".join(EXPLICIT.number(0x00091000 + number, "US", number) for number in range(200))
     data = bytearray(_deflated(content + random.Random(1).randbytes(4000)))

@@ -41,6 +41,7 @@ from tests.formats.part10.files import (
     sequence,
     start,
 )
+from tests.support.each import each
 from tests.support.memory import peak
 
 TO = EXPLICIT
@@ -202,8 +203,8 @@ WITHOUT_LENGTHS = {
 END = TO.end_sequence()
 
 
-@pytest.mark.parametrize("make_value", WITHOUT_LENGTHS.values(), ids=WITHOUT_LENGTHS)
-@pytest.mark.parametrize("kind", ["SQ", "UN"])
+@each("make_value", WITHOUT_LENGTHS.values(), ids=WITHOUT_LENGTHS)
+@each("kind", ["SQ", "UN"])
 def test_end_of_a_sequence_is_found_by_the_delimiters_in_it(
     make_value: Callable[[Layout, bytes], bytes], kind: str
 ) -> None:
@@ -224,7 +225,7 @@ NO_ENDS = {
 }
 
 
-@pytest.mark.parametrize("rest", NO_ENDS.values(), ids=NO_ENDS)
+@each("rest", NO_ENDS.values(), ids=NO_ENDS)
 def test_data_set_ends_where_the_end_of_a_private_sequence_is_not_found(rest: bytes) -> None:
     content = [before(TO), TO.header(PRIVATE, "SQ", UNDEFINED), good_item(TO), b"hello, world", rest, after(TO)]
     events, error, (deviation,) = read(start(TO.uid) + b"".join(content))

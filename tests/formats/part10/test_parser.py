@@ -279,7 +279,7 @@ def test_every_vr_in_explicit_vr() -> None:
             assert read(layout, layout.element(PRIVATE + number, vr, b"1 ")) == [element(PRIVATE + number, vr, "1")]
 
 
-@pytest.mark.parametrize("uid", ["1.2.840.10008.1.2.4.94", "1.2.3.4", JPEG_UID])
+@each("uid", ["1.2.840.10008.1.2.4.94", "1.2.3.4", JPEG_UID])
 def test_unknown_transfer_syntax_is_read_as_explicit_vr_little_endian(uid: str) -> None:
     layout = Layout(uid)
     assert read(layout, layout.number(0x00280010, "US", 258)) == [element(0x00280010, "US", 258)]
@@ -367,7 +367,7 @@ def test_un_with_a_length_of_32_bits_gets_the_vr_of_the_dictionary() -> None:
     assert joined(events)[2] == element(COMMENTS, "LT", value.decode())
 
 
-@pytest.mark.parametrize("to", [EXPLICIT, BIG_ENDIAN], ids=["explicit", "big endian"])
+@each("to", [EXPLICIT, BIG_ENDIAN], ids=["explicit", "big endian"])
 def test_un_of_undefined_length_is_a_sequence_in_implicit_vr(to: Layout) -> None:
     # PS3.5 6.2.2, note 4; in little endian, even in a data set in big endian.
     un, inner = IMPLICIT, IMPLICIT.sequence(REFERENCES, IMPLICIT.item(item_content(IMPLICIT)))
@@ -422,9 +422,7 @@ def test_character_set_that_is_not_text_is_ignored() -> None:
     assert read(EXPLICIT, *content) == [element(CHARSET, "US", 1), element(PATIENT_ID, "LO", "\xe9")]
 
 
-@pytest.mark.parametrize(
-    ("representation", "vr", "value"), [(None, "US", 65535), (0, "US", 65535), (1, "SS", -1)], ids=str
-)
+@each(("representation", "vr", "value"), [(None, "US", 65535), (0, "US", 65535), (1, "SS", -1)], ids=str)
 def test_us_or_ss_depends_on_pixel_representation(representation: int | None, vr: str, value: int) -> None:
     to = IMPLICIT
     telling = [to.element(0x00280103, "", pack("<H", representation))] if representation is not None else []
@@ -438,7 +436,7 @@ def test_us_or_ss_depends_on_pixel_representation(representation: int | None, vr
     ]
 
 
-@pytest.mark.parametrize(("entries", "vr", "values"), [(1, "US", (770,)), (2, "OW", (b"\2\3",)), (0, "OW", (b"\2\3",))])
+@each(("entries", "vr", "values"), [(1, "US", (770,)), (2, "OW", (b"\2\3",)), (0, "OW", (b"\2\3",))])
 def test_vr_of_lut_data_depends_on_its_descriptor(entries: int, vr: str, values: tuple[Any, ...]) -> None:
     to = IMPLICIT
     descriptor = to.element(0x00283002, "", pack("<HHH", entries, 0, 16))
@@ -591,9 +589,7 @@ def test_complete_file_meta_information() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("uid", "layout"), [(EXPLICIT.uid, IMPLICIT), (IMPLICIT.uid, EXPLICIT), (JPEG_UID, IMPLICIT)], ids=str
-)
+@each(("uid", "layout"), [(EXPLICIT.uid, IMPLICIT), (IMPLICIT.uid, EXPLICIT), (JPEG_UID, IMPLICIT)], ids=str)
 def test_other_encoding_than_the_transfer_syntax_is_read_with_a_warning(uid: str, layout: Layout) -> None:
     with pytest.warns(UserWarning, match="by the transfer syntax"):
         events, error = parse([start(uid) + layout.element(PATIENT_ID, "LO", b"a ")])
@@ -621,8 +617,8 @@ FRAGMENTS: list[tuple[str, list[bytes]]] = [
 
 
 @pytest.mark.filterwarnings("ignore:misplaced-end")
-@pytest.mark.parametrize("vr", ["OB", "OW"])
-@pytest.mark.parametrize("values", cases(FRAGMENTS))
+@each("vr", ["OB", "OW"])
+@each("values", cases(FRAGMENTS))
 def test_fragments(values: list[bytes], vr: str) -> None:
     to = Layout(JPEG_UID)
     data = to.fragments(PIXELS, *values, vr=vr), to.element(0xFFFCFFFC, "OB", b"\0\0")
@@ -676,8 +672,8 @@ def segments_of(events: list[Event]) -> Iterator[int]:
             yield len(value)
 
 
-@pytest.mark.parametrize("to", [EXPLICIT, BIG_ENDIAN], ids=["explicit", "big endian"])
-@pytest.mark.parametrize(("vr", "data", "values"), cases(LONG))
+@each("to", [EXPLICIT, BIG_ENDIAN], ids=["explicit", "big endian"])
+@each(("vr", "data", "values"), cases(LONG))
 def test_long_values_are_delivered_in_parts(vr: str, data: bytes, values: tuple[Any, ...], to: Layout) -> None:
     content = [to.open_sequence(PRIVATE, to.item(to.element(PRIVATE, vr, data))), to.element(PRIVATE + 1, vr, data)]
     whole, error = parse([file(to, *content, to.element(PRIVATE + 2, "LO", b"z "))])
@@ -1056,7 +1052,7 @@ def test_events_before_a_fault_are_delivered() -> None:
     assert isinstance(parser.error, DicomFileError)
 
 
-@pytest.mark.parametrize("data", [bytes(132), bytes(128) + b"dicm", b"DICOM" * 30, b'{"00080005": {}}' * 10])
+@each("data", [bytes(132), bytes(128) + b"dicm", b"DICOM" * 30, b'{"00080005": {}}' * 10])
 def test_other_files_are_refused(data: bytes) -> None:
     events, error = parse_in_all_ways(data)
     assert events == []
@@ -1064,8 +1060,8 @@ def test_other_files_are_refused(data: bytes) -> None:
     assert error.location == Location(0, 0, "")
 
 
-@pytest.mark.parametrize("length", [0, 1, 127, 128, 131])
-@pytest.mark.parametrize("force", [False, True])
+@each("length", [0, 1, 127, 128, 131])
+@each("force", [False, True])
 def test_file_shorter_than_a_preamble_is_truncated(length: int, force: bool) -> None:
     options = ReadOptions(force=force, on_deviation=lambda _: None)
     events, error = parse_in_all_ways(PREAMBLE[:length], options)
@@ -1095,7 +1091,7 @@ LONG_META = [
 ]
 
 
-@pytest.mark.parametrize("content", LONG_META, ids=["long value", "fragments", "sequence", "sequence without a length"])
+@each("content", LONG_META, ids=["long value", "fragments", "sequence", "sequence without a length"])
 def test_long_values_and_sequences_in_file_meta_are_refused(content: bytes) -> None:
     _, error = parse_in_all_ways(PREAMBLE + content, REFUSING)
     assert type(error) is DicomFileError
@@ -1235,9 +1231,7 @@ def test_location_in_a_deflated_data_set_is_the_inflated_offset() -> None:
 # --- tolerated faults -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "item", [TO.item(item_content(TO)), TO.open_item(item_content(TO))], ids=["length", "no length"]
-)
+@each("item", [TO.item(item_content(TO)), TO.open_item(item_content(TO))], ids=["length", "no length"])
 def test_item_may_extend_past_its_sequence_with_a_warning(item: bytes) -> None:
     data = file(TO, TO.header(REFERENCES, "SQ", 10) + item, TO.element(COMMENTS, "LT", b"after "))
     with pytest.warns(UserWarning, match="to end within its sequence"):

@@ -115,7 +115,7 @@ def test_first_wrong_value_warns_with_tag_path_and_byte_offset() -> None:
     assert any(f"(byte {offset}, [0].00081140[0].00280010 Rows)" in text for text in texts if "wrong-value" in text)
 
 
-@pytest.mark.parametrize("code", ["wrong-value", "duplicate-key", "odd-length", "unknown-vr"])
+@each("code", ["wrong-value", "duplicate-key", "odd-length", "unknown-vr"])
 def test_strict_profile_and_codes_refuse(code: str) -> None:
     content = {
         "wrong-value": TO.element(B_VALUE, "FD", b"abcd"),
@@ -209,7 +209,7 @@ def test_unknown_vr_is_un(vr: bytes, header: Any, tag: int) -> None:
         assert found(nested, AFTER) == ([*sequence(REFERENCES, unknown), IS_AFTER], ["unknown-vr"])
 
 
-@pytest.mark.parametrize("vr", [b"??", b"  "])
+@each("vr", [b"??", b"  "])
 def test_empty_element_of_an_unknown_vr(vr: bytes) -> None:
     empty = [IS_BEFORE, element(PRIVATE, "UN"), IS_AFTER]
     assert found(BEFORE, _long(PRIVATE, vr, b""), AFTER) == (empty, ["unknown-vr"])
@@ -221,7 +221,7 @@ def test_element_in_implicit_vr_among_others_is_read() -> None:
     assert found(*content) == ([IS_BEFORE, element(PATIENT_ID, "LO", "abcd"), IS_AFTER], ["missing-vr"])
 
 
-@pytest.mark.parametrize("vr", ["UT", "UC", "UR", "OF", "OD", "OL", "OV", "SV", "UV"])
+@each("vr", ["UT", "UC", "UR", "OF", "OD", "OL", "OV", "SV", "UV"])
 def test_undefined_length_makes_a_sequence(vr: str) -> None:
     content = TO.open_sequence(PRIVATE, TO.item(CLASS_IN_ITEM), vr=vr)
     assert found(content, AFTER) == ([*sequence(PRIVATE, ITEM_EVENTS), IS_AFTER], ["undefined-length"])
@@ -291,7 +291,7 @@ def test_un_may_hold_anything(data: bytes, on_error: OnError) -> None:
     assert events == [*sequence(0x00081110, [element(REFERENCES, "UN", data)]), IS_AFTER]
 
 
-@pytest.mark.parametrize("data", NOT_ITEMS[:6] + NOT_ITEMS[7:], ids=range(len(NOT_ITEMS) - 1))
+@each("data", NOT_ITEMS[:6] + NOT_ITEMS[7:], ids=range(len(NOT_ITEMS) - 1))
 def test_unreadable_private_sequence_becomes_un(data: bytes) -> None:
     events, codes = found(TO.element(PRIVATE, "SQ", data), AFTER)
     if "misplaced-end" in codes:
@@ -310,8 +310,8 @@ DICTIONARY = [
 ]
 
 
-@pytest.mark.parametrize(("tag", "data", "why"), DICTIONARY)
-@pytest.mark.parametrize("layout", [IMPLICIT, EXPLICIT], ids=["implicit", "UN"])
+@each(("tag", "data", "why"), DICTIONARY)
+@each("layout", [IMPLICIT, EXPLICIT], ids=["implicit", "UN"])
 def test_private_element_that_does_not_fit_the_dictionary_is_un(
     tag: int, data: bytes, why: str, layout: Layout
 ) -> None:
@@ -340,7 +340,7 @@ BROKEN.pop("no end of an item")  # its element passes the end of the sequence, w
 BROKEN.pop("an item too long")
 
 
-@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
+@each("data", BROKEN.values(), ids=BROKEN)
 def test_unreadable_sequence_becomes_un_with_its_bytes(data: bytes) -> None:
     content = TO.element(REFERENCES, "SQ", data) + AFTER
     odd = ["odd-length"] * (len(data) & 1)
@@ -365,7 +365,7 @@ MISPLACED = {
 }
 
 
-@pytest.mark.parametrize("content", MISPLACED.values(), ids=MISPLACED)
+@each("content", MISPLACED.values(), ids=MISPLACED)
 def test_end_out_of_place_is_passed_over(content: bytes) -> None:
     assert found(content, AFTER) == ([*sequence(REFERENCES, ITEM_EVENTS), IS_AFTER], ["misplaced-end"])
 
@@ -382,7 +382,7 @@ def test_element_past_its_item_ends_there() -> None:
     assert found(content, AFTER, on_error="skip")[0] == [*sequence(REFERENCES, [], ITEM_EVENTS), IS_AFTER]
 
 
-@pytest.mark.parametrize("fault", [b"hello, world", TO.element(PATIENT_ID, "LO", b"ab")], ids=["text", "element"])
+@each("fault", [b"hello, world", TO.element(PATIENT_ID, "LO", b"ab")], ids=["text", "element"])
 def test_rest_of_a_long_sequence_is_left_out(fault: bytes) -> None:
     good = TO.item(TO.element(COMMENTS, "UT", b"a" * 70_000))
     events, codes = found(TO.sequence(REFERENCES, good, fault + bytes(100)), AFTER)
@@ -476,7 +476,7 @@ TRUNCATED = {
 }
 
 
-@pytest.mark.parametrize(("data", "events"), TRUNCATED.values(), ids=TRUNCATED)
+@each(("data", "events"), TRUNCATED.values(), ids=TRUNCATED)
 def test_truncated_file_delivers_everything_before_its_end(data: bytes, events: list[Event]) -> None:
     found_events, codes = found(data)
     assert (joined(found_events), codes) == (events, ["truncated"])
@@ -506,7 +506,7 @@ def test_file_truncated_within_the_first_group_length_names_it() -> None:
     assert [kind for kind, *_ in events] == [EventType.START_DATASET, EventType.END_DATASET]
 
 
-@pytest.mark.parametrize("after", [b"", AFTER], ids=["last", "before others"])
+@each("after", [b"", AFTER], ids=["last", "before others"])
 def test_search_up_to_the_end_of_a_complete_file_is_no_truncation(after: bytes) -> None:
     item = TO.item(TO.element(ROWS, "US", b"abc"))
     end = TO.tag(0xFFFEE0DD) + b"\5\0\0\0"  # of another length than that of the end that is searched
@@ -525,7 +525,7 @@ def test_fragments_in_a_native_transfer_syntax_are_read_and_reported(layout: Lay
     assert type(read(start(layout.uid) + content, profile="strict")[1]) is DicomFileError
 
 
-@pytest.mark.parametrize("values", [(), (b"",)])
+@each("values", [(), (b"",)])
 def test_encapsulated_pixel_data_may_be_empty(values: tuple[bytes, ...]) -> None:
     content = TO.fragments(PIXELS, *values)
     after = TO.element(0xFFFCFFFC, "OB", b"xx")
@@ -539,7 +539,7 @@ def test_fragments_in_another_element_than_pixel_data_are_reported() -> None:
     assert found(content, uid=JPEG_UID) == (expected, ["undefined-length"])
 
 
-@pytest.mark.parametrize("cut", [0, 1, 3, 4, 7, 8, 12])
+@each("cut", [0, 1, 3, 4, 7, 8, 12])
 def test_file_truncated_within_a_fragment_keeps_the_bytes_before(cut: int) -> None:
     whole = TO.header(PIXELS, "OB", UNDEFINED) + TO.item() + TO.item(b"ab") + TO.item(b"abcd")
     events, codes = found(whole[: len(whole) - cut])
@@ -561,7 +561,7 @@ def _meta(*elements: bytes, length: int | None = None) -> bytes:
 SYNTAX, CLASS_UID = TO.element(0x00020010, "UI", TO.uid.encode() + b"\0"), TO.element(0x00020012, "UI", b"1.2.40")
 
 
-@pytest.mark.parametrize("again", [BIG_ENDIAN.uid, IMPLICIT.uid, JPEG_UID])
+@each("again", [BIG_ENDIAN.uid, IMPLICIT.uid, JPEG_UID])
 def test_file_meta_information_ends_where_its_length_says(again: str) -> None:
     repeated = TO.element(0x00020010, "UI", again.encode() + b"\0" * (len(again) & 1))
     events, error, deviations = read(_meta(SYNTAX) + repeated + CLASS_UID + BEFORE)
@@ -570,7 +570,7 @@ def test_file_meta_information_ends_where_its_length_says(again: str) -> None:
     assert [deviation.code for deviation in deviations][:1] == ["misplaced-file-meta"]
 
 
-@pytest.mark.parametrize("length", [0, len(SYNTAX) - 1, len(SYNTAX), 1000])
+@each("length", [0, len(SYNTAX) - 1, len(SYNTAX), 1000])
 def test_wrong_length_of_file_meta_information_is_reported(length: int) -> None:
     events, error, deviations = read(_meta(SYNTAX, CLASS_UID, length=length) + BEFORE)
     assert error is None
@@ -650,7 +650,7 @@ def test_any_fault_leaves_a_well_formed_data_set(content: bytes, uid: str, on_er
     assert events[-1][0] == EventType.END_DATASET
 
 
-@pytest.mark.parametrize("charset", ["ISO_IR 192", ""])
+@each("charset", ["ISO_IR 192", ""])
 def test_un_of_text_that_cannot_be_decoded_stays_un(charset: str) -> None:
     field = b"\xa0\xff" if charset else b"\x1b$"
     before = TO.element(0x00080005, "CS", charset.encode())
@@ -663,7 +663,7 @@ def test_un_of_text_that_cannot_be_decoded_stays_un(charset: str) -> None:
     assert deviations == ["undecodable-text"]
 
 
-@pytest.mark.parametrize("vr", [b"??", b"  ", b"us"])
+@each("vr", [b"??", b"  ", b"us"])
 def test_unknown_vr_of_the_first_element_costs_that_element(vr: bytes) -> None:
     odd = b"\x08\0\x05\0" + vr + b"\0\0\2\0\0\0ab"
     assert found(odd, BEFORE, AFTER) == ([element(0x00080005, "UN", b"ab"), IS_BEFORE, IS_AFTER], ["unknown-vr"])

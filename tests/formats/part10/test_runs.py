@@ -17,6 +17,7 @@ from streamdicom.formats.part10.context import NO_END, PUBLIC, Context, ElementC
 from streamdicom.formats.part10.runs import READ_TABLES, WRITE_TABLES, bytes_of_engine, run_of_engine, write_entry
 from streamdicom.formats.part10.states import OpenItem
 from tests.formats.part10.files import EXPLICIT, element, parse, sequence, start
+from tests.support.each import each
 
 PATIENT_ID, REFERENCES, PRIVATE = 0x00100020, 0x00081140, 0x00091001
 ENCODINGS = [IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN]
@@ -52,7 +53,7 @@ def test_padding_alone_is_an_empty_text_and_no_bytes_are_no_value() -> None:
         assert run(empty)[1] == [element(PATIENT_ID, "LO")]
 
 
-@pytest.mark.parametrize(
+@each(
     "stop",
     [
         EXPLICIT.element(PATIENT_ID, "SH", b"ab"),
@@ -152,7 +153,7 @@ UNKNOWN = [
 ]
 
 
-@pytest.mark.parametrize(
+@each(
     "stop",
     [
         *UNKNOWN,

@@ -198,7 +198,7 @@ def test_sequences(make: Any, events: list[Event], uid: str) -> None:
         assert read(write(stream, WriteOptions(transfer_syntax=uid))) == joined(events)
 
 
-@pytest.mark.parametrize("length", [65_534, 65_535, 65_536, 70_000])
+@each("length", [65_534, 65_535, 65_536, 70_000])
 def test_text_longer_than_16_bits_becomes_un(length: int) -> None:
     # PS3.5 6.2.2, note 4
     value = "x" * length
@@ -252,7 +252,7 @@ def test_given_file_meta_information_is_kept() -> None:
         assert read(data) == [element(0x00011001, "LO", "a"), element(SOP_CLASS, "UI", "1.2.3")]
 
 
-@pytest.mark.parametrize(
+@each(
     ("came", "wanted", "written_uid"),
     [
         (None, None, EXPLICIT.uid),
@@ -291,7 +291,7 @@ BAD_META: list[tuple[str, list[Event]]] = [
 ]
 
 
-@pytest.mark.parametrize("events", cases(BAD_META))
+@each("events", cases(BAD_META))
 def test_invalid_file_meta_information_is_refused(events: list[Event]) -> None:
     assert refused(START, *events).location.dataset_index == 0
 
@@ -305,7 +305,7 @@ def test_file_meta_text_is_in_the_default_character_set() -> None:
         assert dcmread(io.BytesIO(file)).PatientID == text
 
 
-@pytest.mark.parametrize("uid", ["1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
+@each("uid", ["1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
 def test_unsupported_transfer_syntax_is_refused(uid: str) -> None:
     with pytest.raises(ValueError, match="expected explicit or implicit VR little endian"):
         Part10Writer(io.BytesIO(), io.BytesIO, options=WriteOptions(transfer_syntax=uid))
@@ -439,7 +439,7 @@ def test_invalid_parts_are_refused(events: list[Event]) -> None:
 # --- character sets ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("term", "data", "text"), cases(TEXTS))
+@each(("term", "data", "text"), cases(TEXTS))
 def test_text_is_written_in_its_character_set(term: bytes, data: bytes, text: str) -> None:
     terms = tuple(term.decode().rstrip().split("\\")) if term else ()
     if not term:
@@ -527,7 +527,7 @@ REWRITES: list[tuple[str, list[Event], list[Event]]] = [
 ]
 
 
-@pytest.mark.parametrize(("events", "expected"), cases(REWRITES))
+@each(("events", "expected"), cases(REWRITES))
 def test_text_outside_its_character_set_switches_to_utf_8(events: list[Event], expected: list[Event]) -> None:
     file = write([START, *events, END])
     assert read(file) == expected
@@ -549,7 +549,7 @@ def test_text_in_a_private_sequence_switches_to_utf_8(text: list[Event], outer: 
     assert read(write([START, *events, END])) == expected
 
 
-@pytest.mark.parametrize("vr", ["UT", "UC", "LT", "LO"])
+@each("vr", ["UT", "UC", "LT", "LO"])
 def test_long_text_switches_to_utf_8_at_its_end(vr: str) -> None:
     text = "\xe9" * 100_000
     long = [*parts(vr, segment(text), last(NOT_LATIN))]
@@ -580,7 +580,7 @@ def test_text_outside_its_character_set_is_refused_in_implicit_vr() -> None:
     assert error.location == Location(None, 0, "00100020")
 
 
-@pytest.mark.parametrize("terms", [(), ("ISO_IR 100",)])
+@each("terms", [(), ("ISO_IR 100",)])
 def test_first_text_outside_its_character_set_switches_to_utf_8_in_implicit_vr(terms: tuple[str, ...]) -> None:
     told = [element(CHARSET, "CS", *terms)] if terms else []
     events = [*told, element(NAME, "PN", ("a", "", "")), element(PATIENT_ID, "LO", NOT_LATIN)]
@@ -591,8 +591,8 @@ def test_first_text_outside_its_character_set_switches_to_utf_8_in_implicit_vr(t
 # --- encapsulated pixel data -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("vr", ["OB", "OW"])
-@pytest.mark.parametrize("values", cases(FRAGMENTS))
+@each("vr", ["OB", "OW"])
+@each("values", cases(FRAGMENTS))
 def test_fragments(values: list[bytes], vr: str) -> None:
     expected = EXPLICIT.fragments(PIXELS, *values, vr=vr)
     assert written(IN_JPEG, *fragments(PIXELS, *values, vr=vr)) == expected
@@ -750,12 +750,12 @@ def test_value_that_does_not_fit_its_vr_is_refused(vr: str, values: tuple[Any, .
     assert error.location == Location(None, 0, f"00081140[{int(known)}].00091001")
 
 
-@pytest.mark.parametrize("vr", ["", "XX", "lo", "SQ", "US or SS"])
+@each("vr", ["", "XX", "lo", "SQ", "US or SS"])
 def test_unknown_vr_is_refused(vr: str) -> None:
     assert refused(START, element(PRIVATE, vr)).location == Location(None, 0, "00091001")
 
 
-@pytest.mark.parametrize("tag", [-1, 2**32 + 1, 0x00080015])
+@each("tag", [-1, 2**32 + 1, 0x00080015])
 def test_invalid_tag_is_refused(tag: int) -> None:
     refused(START, element(SOP_CLASS, "UI"), element(tag, "LO"))
 
@@ -782,7 +782,7 @@ ORDERS: list[tuple[str, list[Event], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("events", "path"), cases(ORDERS))
+@each(("events", "path"), cases(ORDERS))
 def test_tags_must_ascend(events: list[Event], path: str) -> None:
     error = refused(START, *events)
     assert "ascending order" in error.message or "File Meta Information before" in error.message
@@ -850,7 +850,7 @@ def test_unknown_event_is_refused() -> None:
     assert "unknown event type" in refused(START, (99, PATIENT_ID, "LO", ())).message
 
 
-@pytest.mark.parametrize("place", [place for place in PLACES if place != "end"])
+@each("place", [place for place in PLACES if place != "end"])
 def test_close_refuses_an_incomplete_data_set(place: str) -> None:
     writer = Part10Writer(io.BytesIO(), io.BytesIO)
     writer.write_all(PLACES[place][0])
@@ -919,7 +919,7 @@ def test_files_on_disk(tmp_path: Path) -> None:
     assert (tmp_path / "a.dcm").read_bytes() == write(EVERYTHING)
 
 
-@pytest.mark.parametrize("failing", [1, 2, 3])
+@each("failing", [1, 2, 3])
 def test_failure_in_the_second_pass_is_sticky(failing: int) -> None:
     count = 0
 
@@ -1102,7 +1102,7 @@ def test_json_elements_of_file_meta_are_kept_except_the_transfer_syntax() -> Non
     assert "ascending order" in refused(START, element(PRIVATE, "LO"), json_element(0x00020016, text)).message
 
 
-@pytest.mark.parametrize("implicit", [False, True])
+@each("implicit", [False, True])
 @pytest.mark.filterwarnings("ignore:wrong-value")
 def test_odd_un_of_a_number_is_read_back_as_it_was(implicit: bool) -> None:
     options = WriteOptions(transfer_syntax="1.2.840.10008.1.2") if implicit else None
@@ -1114,8 +1114,8 @@ def test_odd_un_of_a_number_is_read_back_as_it_was(implicit: bool) -> None:
     assert read(write([START, private, END], options)) == [element(PRIVATE, "UN", b"abc\0")]
 
 
-@pytest.mark.parametrize("implicit", [False, True])
-@pytest.mark.parametrize("distance", [0, 200_000], ids=["near", "far"])
+@each("implicit", [False, True])
+@each("distance", [0, 200_000], ids=["near", "far"])
 def test_odd_un_of_a_private_number_is_read_back_as_it_was(implicit: bool, distance: int) -> None:
     options = WriteOptions(transfer_syntax="1.2.840.10008.1.2") if implicit else None
     creators = [element(0x00090010, "LO", "GEMS_IDEN_01"), element(0x00090011, "LO", "nobody")]
@@ -1139,7 +1139,7 @@ def test_json_element_is_never_read_with_the_vr_of_the_dictionary() -> None:
     assert [event[1:] for event in read(data)][-1] == (0x7FE00010, "UT", ('{"vr":"OW","Value":[{}]}',))
 
 
-@pytest.mark.parametrize(
+@each(
     ("wrong", "kept"),
     [
         (element(0x00189182, "FL", 1.5, 1e39), "1.5\\1e+39"),
@@ -1161,7 +1161,7 @@ def test_values_that_no_file_holds_cost_one_element(wrong: Event, kept: str) -> 
 
 
 @pytest.mark.filterwarnings("ignore:wrong-value")
-@pytest.mark.parametrize("on_error", ["skip", "keep"])
+@each("on_error", ["skip", "keep"])
 def test_wrong_uid_of_the_data_set_is_not_in_the_file_meta_information(on_error: OnError) -> None:
     events = [element(0x00080016, "UI", "1.2"), element(0x00080018, "UI", "1.2\\3"), element(PATIENT_ID, "LO", "a")]
     data = write([START, *events, END], WriteOptions(on_error=on_error))
@@ -1176,7 +1176,7 @@ def test_wrong_uid_of_the_data_set_is_not_in_the_file_meta_information(on_error:
 
 
 @pytest.mark.filterwarnings("ignore:wrong-value")
-@pytest.mark.parametrize("on_error", ["skip", "keep"])
+@each("on_error", ["skip", "keep"])
 def test_wrong_file_meta_element_costs_itself(on_error: OnError) -> None:
     wrong = [element(0x00020003, "UI", "1.2\\3"), element(0x00020013, "SH", "\u5c71"), element(0x00020016, "AE", 5)]
     events = [START, *wrong, element(0x00080018, "UI", "1.5"), element(PATIENT_ID, "LO", "a"), END]
@@ -1186,7 +1186,7 @@ def test_wrong_file_meta_element_costs_itself(on_error: OnError) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:wrong-value")
-@pytest.mark.parametrize("on_error", ["skip", "keep"])
+@each("on_error", ["skip", "keep"])
 def test_wrong_character_set_of_an_item_leaves_its_text_readable(on_error: OnError) -> None:
     wrong, name = element(CHARSET, "CS", "ISO_IR 100", 5), element(PATIENT_ID, "LO", "\u041b")
     events = [element(CHARSET, "CS", "ISO_IR 144"), *sequence(REFERENCES, [wrong, name]), name]
@@ -1195,7 +1195,7 @@ def test_wrong_character_set_of_an_item_leaves_its_text_readable(on_error: OnErr
     ] == [name, name]
 
 
-@pytest.mark.parametrize("vr", ["LO", "DS", "UC"])
+@each("vr", ["LO", "DS", "UC"])
 def test_values_before_their_vr_are_written(vr: str) -> None:
     values = [(EventType.VALUES, PRIVATE, "", ("1", None, "2"))] * 2
     events: list[Event] = [
@@ -1222,7 +1222,7 @@ def test_sequence_in_place_of_specific_character_set_excludes_utf_8() -> None:
     assert "Specific Character Set" in refused(START, *events).message
 
 
-@pytest.mark.parametrize("text", [5, None, '"\ud800"'], ids=ascii)
+@each("text", [5, None, '"\ud800"'], ids=ascii)
 def test_json_element_without_valid_text_is_refused(text: Any) -> None:
     assert refused(START, json_element(PRIVATE, text)).location.tag_path == "00091001"
 
@@ -1243,8 +1243,8 @@ def test_text_before_specific_character_set_is_ascii_or_in_an_item_with_its_own(
     assert [event for event in read(written(*sequence, text)) if event[1] == 0x00100020] == [text, text]
 
 
-@pytest.mark.parametrize(("number", "is_rounded"), [(16777217.0, True), (1 / 3, True), (0.1, False), (2.0**24, False)])
-@pytest.mark.parametrize("count", [1, 10_000])
+@each(("number", "is_rounded"), [(16777217.0, True), (1 / 3, True), (0.1, False), (2.0**24, False)])
+@each("count", [1, 10_000])
 def test_number_of_more_digits_than_fl_holds_is_reported_once(number: float, is_rounded: bool, count: int) -> None:
     ds = Dataset()
     ds.SOPClassUID, ds.SOPInstanceUID = "1.2.3", "1.2.3.4"

@@ -549,7 +549,7 @@ def test_long_binary_value_for_another_vr_is_unknown() -> None:
     assert read_oddly(text, ReadOptions(limits=SMALL)) == (shown(in_dataset(parts)), ["binary-for-vr"])
 
 
-@pytest.mark.parametrize("on_error", ["raise", "skip"])
+@each("on_error", ["raise", "skip"])
 def test_left_out_values_are_bounded_by_the_length_of_the_stream(on_error: OnError) -> None:
     gap = attribute("LO", '<Value number="4097"/>', "00100020")
     data = document(gap).encode() * 200
@@ -618,7 +618,7 @@ def test_messages_never_quote_the_document() -> None:
         assert "Secret" not in "".join(map(str, deviations))
 
 
-@pytest.mark.parametrize("code", [code for code, row in DEVIATIONS.items() if row.example.startswith("<")])
+@each("code", [code for code, row in DEVIATIONS.items() if row.example.startswith("<")])
 def test_example_of_a_code_has_this_code_only(code: str) -> None:
     log = DeviationLog()
     list(streamdicom.iter_events(DEVIATIONS[code].example.encode(), options=ReadOptions(on_deviation=log)))

@@ -109,12 +109,12 @@ _NAMES = [
 ]
 
 
-@pytest.mark.parametrize(("content", "expected"), cases(_NAMES))
+@each(("content", "expected"), cases(_NAMES))
 def test_person_names_are_parsed(content: str, expected: tuple[str, str, str]) -> None:
     assert read_well(document(attribute("PN", content))) == shown(in_dataset([element("PN", expected)]))
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "codes"),
     [
         ("", []),
@@ -137,7 +137,7 @@ def test_empty_person_names_among_others_are_kept() -> None:
 # --- data sets ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         document(attribute("LO", values("a"))),
@@ -158,7 +158,7 @@ def test_declarations_namespaces_and_white_space_are_accepted(text: str) -> None
     assert read_well(text) == shown(in_dataset([element("LO", "a")]))
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "iso-8859-1", "us-ascii"])
+@each("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "iso-8859-1", "us-ascii"])
 def test_common_encodings_are_accepted(encoding: str) -> None:
     mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
     name = "utf-16" if mark else encoding
@@ -194,7 +194,7 @@ def test_items_are_parsed() -> None:
     assert read_well(text) == shown(in_dataset([*sequence(nested), *sequence(tag=0x00091002)]))
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "text", "uri"),
     [
         ("uri", "http://host/a?b=1&amp;c=2", "http://host/a?b=1&c=2"),
@@ -258,7 +258,7 @@ _PRIVATE = [
 ]
 
 
-@pytest.mark.parametrize(("attributes", "expected"), cases(_PRIVATE))
+@each(("attributes", "expected"), cases(_PRIVATE))
 def test_private_element_gets_the_block_of_its_creator(attributes: list[str], expected: list[tuple[int, str]]) -> None:
     events = [element("LO", value, tag=tag) for tag, value in expected]
     assert read_well(document(*attributes)) == shown(in_dataset(events))
@@ -385,7 +385,7 @@ def test_events_before_an_error_are_delivered() -> None:
     assert events == shown(in_dataset([start_parts("LT"), *segments("LT", "abcdefghijkl", "")]))[:-2]
 
 
-@pytest.mark.parametrize("after", ["0", "a", "-", "."])
+@each("after", ["0", "a", "-", "."])
 def test_nul_after_a_document_is_at_one_place_however_the_bytes_arrive(after: str) -> None:
     data = document("").encode()
     _, error = read_every_way(data + after.encode() + b"\0</a>")
@@ -563,7 +563,7 @@ def test_other_bytes_between_documents_are_an_error(junk: str, mark: bytes) -> N
         assert error.location.dataset_index == 0
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@each("encoding", ["utf-8", "utf-16"])
 def test_text_before_an_error_is_independent_of_cuts(encoding: str) -> None:
     text = document(attribute("UT", values("abc" * 20 + "]]>")))
     events, error = read_every_way(text.encode(encoding), _SMALL)

@@ -316,7 +316,7 @@ _UNWRITABLE = [
 ]
 
 
-@pytest.mark.parametrize(("event", "data"), _UNWRITABLE)
+@each(("event", "data"), _UNWRITABLE)
 def test_character_that_xml_lacks_costs_its_element(event: Event, data: bytes) -> None:
     tag = event[1]
     after = element("LO", "a", tag=0x00500010)
@@ -516,7 +516,7 @@ def test_memory_is_independent_of_number_and_length_of_elements() -> None:
 # --- late vr in JSON --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("member", "expected"),
     [
         (f'"InlineBinary":"{"AAAA" * 50_000}"', element("OW", bytes(150_000))),

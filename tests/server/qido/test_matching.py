@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from streamdicom.server.qido.matching import column_text, combined_range, is_universal, matcher, uid_list
 from tests.server.corpus import has_wild_value
+from tests.support.each import each
 
 # VR, key, values that match, values that do not.
 _CASES = [
@@ -63,7 +64,7 @@ _CASES = [
 ]
 
 
-@pytest.mark.parametrize(("vr", "key", "right", "wrong"), _CASES, ids=[f"{vr} {key}" for vr, key, *_ in _CASES])
+@each(("vr", "key", "right", "wrong"), _CASES, ids=[f"{vr} {key}" for vr, key, *_ in _CASES])
 def test_key_matches_as_in_the_standard(vr: str, key: str, right: list[str], wrong: list[str | None]) -> None:
     matches = matcher(vr, key)
     assert matches is not None
@@ -71,13 +72,13 @@ def test_key_matches_as_in_the_standard(vr: str, key: str, right: list[str], wro
     assert [value for value in wrong if matches(value)] == []
 
 
-@pytest.mark.parametrize("key", ["", "*", " ", "**", " * "])
+@each("key", ["", "*", " ", "**", " * "])
 def test_key_without_a_value_matches_everything(key: str) -> None:
     assert is_universal(key)
     assert matcher("DA", key) is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("vr", "key"),
     [
         ("DA", "2024"), ("DA", "20241301"), ("DA", "20240132"), ("DA", "2024*"), ("DA", "-"),

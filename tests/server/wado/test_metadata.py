@@ -24,6 +24,7 @@ from streamdicom.options import WriteOptions
 from streamdicom.server.catalog import Entry
 from streamdicom.server.wado import metadata
 from streamdicom.server.wado.instances import metadata_form
+from tests.support.each import each
 
 pytestmark = pytest.mark.skipif(_native.functions is None, reason="the compiled engine was not built")
 
@@ -90,7 +91,7 @@ def _hard() -> Dataset:
     return ds
 
 
-@pytest.mark.parametrize("name", _NAMES)
+@each("name", _NAMES)
 def test_engine_writes_the_metadata_of_files(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -9,6 +9,7 @@ import pytest
 from streamdicom.errors import RequestError
 from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS, DICOM_JSON, DICOM_XML, JSON, Formatter
 from streamdicom.web.asgi.negotiation import MediaRange, negotiate, read_accept
+from tests.support.each import each
 
 _XML = 'multipart/related; type="application/dicom+xml"'
 
@@ -110,7 +111,7 @@ def _chosen(accept: str | None, query: str | None = None) -> Formatter | None:
         return None
 
 
-@pytest.mark.parametrize(("header", "chosen"), _HEADERS, ids=[case[0] for case in _HEADERS])
+@each(("header", "chosen"), _HEADERS, ids=[case[0] for case in _HEADERS])
 def test_header_decides_the_offer(header: str, chosen: Formatter | None) -> None:
     assert _chosen(header) is chosen
 
@@ -119,7 +120,7 @@ def test_everything_is_acceptable_without_a_header() -> None:
     assert _chosen(None) is DICOM_JSON
 
 
-@pytest.mark.parametrize(
+@each(
     ("query", "header", "chosen"),
     [
         # PS3.18 8.7.8.1, steps 2 to 5
@@ -197,7 +198,7 @@ def test_absurdly_long_list_is_refused() -> None:
         assert caught.value.status == 400
 
 
-@pytest.mark.parametrize("unit", ['"', '\\"', '"\\', ",", ";", "a/b;q=1,", 'a/b;c="\\"', " ", "/a ", "*/*,", "a;" * 9])
+@each("unit", ['"', '\\"', '"\\', ",", ";", "a/b;q=1,", 'a/b;c="\\"', " ", "/a ", "*/*,", "a;" * 9])
 def test_long_list_takes_linear_time(unit: str) -> None:
     text = ('a/b;c="' + unit * 9000)[:8192]
     start = time.process_time()

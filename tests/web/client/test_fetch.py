@@ -17,6 +17,7 @@ import pytest
 from streamdicom import InputError, LimitError, Limits, ReadOptions, TruncatedError, iter_datasets, write_events
 from streamdicom.errors import ResponseError, TruncatedResult
 from streamdicom.web.client import HttpStore, fetch_datasets, fetch_events, paging, retrieve
+from tests.support.each import each
 from tests.web.client.scripted import (
     DICOM_JSON,
     GZIP,
@@ -68,8 +69,8 @@ def page(request: Request, uids: list[str] = UIDS, cap: int = 1000) -> list[str]
 # --- searches --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page_size", [1, 2, 3, 6, 7, 8, 1000])
-@pytest.mark.parametrize("path", ["/studies", "/series", "/instances", "/studies/1.2/series/", "/studies/1/instances"])
+@each("page_size", [1, 2, 3, 6, 7, 8, 1000])
+@each("path", ["/studies", "/series", "/instances", "/studies/1.2/series/", "/studies/1/instances"])
 def test_search_is_paged_until_an_empty_page(page_size: int, path: str) -> None:
     with scripted(lambda request: response(document(page(request)))) as server:
         assert fetch_uids(server.url + path + "?Modality=CT", page_size=page_size) == UIDS
@@ -99,7 +100,7 @@ def test_short_page_is_followed_by_another_request(warns: bool) -> None:
     assert [int(request.query["offset"]) for request in server.requests] == [0, 3, 6, 7]
 
 
-@pytest.mark.parametrize(
+@each(
     ("query", "expected"),
     [
         ("limit=5", UIDS[:5]),
@@ -110,7 +111,7 @@ def test_short_page_is_followed_by_another_request(warns: bool) -> None:
         ("offset=9", []),
     ],
 )
-@pytest.mark.parametrize("page_size", [1, 2, 1000])
+@each("page_size", [1, 2, 1000])
 def test_limit_and_offset_bound_the_whole_search(query: str, expected: list[str], page_size: int) -> None:
     with scripted(lambda request: response(document(page(request)), headers=[MORE])) as server:
         uids, error = uids_and_error(fetch_datasets(f"{server.url}/studies?{query}", page_size=page_size))
@@ -135,7 +136,7 @@ def test_endless_response_ends_at_the_limit() -> None:
         assert fetch_uids(server.url + "/studies?limit=3") == ["0", "1", "2"]
 
 
-@pytest.mark.parametrize("path", ["/studies", "/series", "/instances"])
+@each("path", ["/studies", "/series", "/instances"])
 def test_pages_without_uids_are_not_taken_as_repeated(path: str) -> None:
     keyword = {"/studies": "00080018", "/series": "00080018", "/instances": "0020000D"}[path]
 
@@ -157,7 +158,7 @@ def test_endless_pages_without_uids_are_an_error() -> None:
     assert 100 <= count <= 210
 
 
-@pytest.mark.parametrize("query", ["limit=-1", "offset=x", "limit=", "limit=1e3", "limit=%31", "offset=" + "9" * 20])
+@each("query", ["limit=-1", "offset=x", "limit=", "limit=1e3", "limit=%31", "offset=" + "9" * 20])
 def test_non_numeric_limit_is_a_value_error(query: str) -> None:
     with pytest.raises(ValueError, match="must be an unsigned integer"):
         fetch_datasets(f"http://localhost/studies?{query}")
@@ -180,7 +181,7 @@ def test_other_query_parameters_are_sent_unchanged() -> None:
 # --- truncation ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("last", [response(status=204), response(b"[]"), response(b"[]", headers=[MORE])])
+@each("last", [response(status=204), response(b"[]"), response(b"[]", headers=[MORE])])
 def test_announced_results_that_are_missing_are_a_truncated_result(last: list[bytes]) -> None:
     def script(request: Request) -> list[bytes]:
         return last if request.query["offset"] == "7" else response(document(page(request)), headers=[MORE])
@@ -191,7 +192,7 @@ def test_announced_results_that_are_missing_are_a_truncated_result(last: list[by
     assert isinstance(error, TruncatedResult)
 
 
-@pytest.mark.parametrize(
+@each(
     "warning",
     [
         "299 localhost: The number of results exceeded the maximum supported by the server.",
@@ -213,7 +214,7 @@ def test_status_206_is_a_truncated_result() -> None:
     assert isinstance(error, TruncatedResult)
 
 
-@pytest.mark.parametrize(
+@each(
     "warning",
     ["299 localhost: The fuzzymatching parameter is not supported. Only literal matching.", "199 - 299", "110 - stale"],
 )
@@ -267,8 +268,8 @@ _HEAD, _BODY = response(document())
 _CHUNKED_HEAD, _CHUNKED_BODY = response(document(), chunked=True)
 
 
-@pytest.mark.parametrize("path", [METADATA, "/instances"])
-@pytest.mark.parametrize("at", [*range(0, len(_BODY), 23), len(_BODY) - 1])
+@each("path", [METADATA, "/instances"])
+@each("at", [*range(0, len(_BODY), 23), len(_BODY) - 1])
 def test_lost_connection_resumes_without_duplicates(path: str, at: int) -> None:
     with scripted(broken_once(len(_HEAD) + at, chunked=False, reset=False)) as server:
         assert fetch_uids(server.url + path) == UIDS
@@ -276,9 +277,9 @@ def test_lost_connection_resumes_without_duplicates(path: str, at: int) -> None:
     assert len(server.requests) == (3 if path == "/instances" and at < len(_BODY) - 1 else 2)
 
 
-@pytest.mark.parametrize("path", [METADATA, "/instances"])
-@pytest.mark.parametrize("at", [*range(0, len(_CHUNKED_BODY), 53), len(_CHUNKED_BODY) - 1])
-@pytest.mark.parametrize("reset", [False, True])
+@each("path", [METADATA, "/instances"])
+@each("at", [*range(0, len(_CHUNKED_BODY), 53), len(_CHUNKED_BODY) - 1])
+@each("reset", [False, True])
 def test_lost_chunked_connection_resumes_without_duplicates(path: str, at: int, reset: bool) -> None:
     with scripted(broken_once(len(_CHUNKED_HEAD) + at, chunked=True, reset=reset)) as server:
         uids, error = uids_and_error(fetch_datasets(server.url + path))
@@ -289,7 +290,7 @@ def test_lost_chunked_connection_resumes_without_duplicates(path: str, at: int, 
         assert isinstance(error, ConnectionError)
 
 
-@pytest.mark.parametrize("at", [0, 1, 20, len(_HEAD) - 1])
+@each("at", [0, 1, 20, len(_HEAD) - 1])
 def test_connection_lost_before_the_first_response_is_not_retried(at: int) -> None:
     with scripted(broken_once(at, chunked=False, reset=False)) as server, pytest.raises(ConnectionError):
         fetch_uids(server.url + METADATA)
@@ -319,7 +320,7 @@ def test_resuming_counts_data_sets_that_are_filtered_out() -> None:
         assert [ds.Modality for ds in found] == ["MR"] * 3
 
 
-@pytest.mark.parametrize(
+@each(
     "other",
     [["9.9", *UIDS[1:]], [UIDS[1], UIDS[0], *UIDS[2:]], UIDS[:2], [], [UIDS[0], *UIDS]],
     ids=["another UID", "another order", "fewer", "none", "more at the start"],
@@ -356,7 +357,7 @@ def test_gateway_error_after_a_response_is_retried() -> None:
         assert fetch_uids(server.url + METADATA) == UIDS
 
 
-@pytest.mark.parametrize("length", [0, 2, 100, len(_BODY) - 1, len(_BODY) + 1, 10**12])
+@each("length", [0, 2, 100, len(_BODY) - 1, len(_BODY) + 1, 10**12])
 def test_wrong_content_length_is_a_truncated_response(length: int) -> None:
     with scripted(lambda _: response(document(), length=length)) as server:
         uids, error = uids_and_error(fetch_datasets(server.url + METADATA))
@@ -368,8 +369,8 @@ def test_wrong_content_length_is_a_truncated_response(length: int) -> None:
 # --- errors ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [201, 304, 400, 401, 403, 404, 406, 413, 500, 503, 599])
-@pytest.mark.parametrize("path", [METADATA, "/studies"])
+@each("status", [201, 304, 400, 401, 403, 404, 406, 413, 500, 503, 599])
+@each("path", [METADATA, "/studies"])
 def test_error_status_is_a_response_error(status: int, path: str) -> None:
     with (
         scripted(lambda _: response(b"[]" if status != 304 else b"", status=status)) as server,
@@ -380,7 +381,7 @@ def test_error_status_is_a_response_error(status: int, path: str) -> None:
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("path", [METADATA, "/studies", "/studies/1.2", "/studies/1.2/series/3/instances/4/frames/1"])
+@each("path", [METADATA, "/studies", "/studies/1.2", "/studies/1.2/series/3/instances/4/frames/1"])
 def test_reason_of_the_server_is_one_plain_line(path: str) -> None:
     text = b"\nthe folder cannot be \x1b[2Jread:\r\n  no such file \xff" + b"x" * 100_000
     for content_type, is_shown in (("text/plain; charset=utf-8", True), ("application/dicom+json", False)):
@@ -395,7 +396,7 @@ def test_reason_of_the_server_is_one_plain_line(path: str) -> None:
         assert len(message) < 300
 
 
-@pytest.mark.parametrize(
+@each(
     "content_type",
     ["", "text/html", "application/dicom+xml", "multipart/related; type=application/dicom+json", "x" * 5000,
      "application/dicom+json; charset=latin-1"],
@@ -429,7 +430,7 @@ def test_malformed_json_delivers_the_data_sets_before_it() -> None:
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize(
+@each(
     "url",
     ["", "/studies", "ftp://localhost/studies", "file:///etc/passwd", "http://", "http://a" + "b" * 9000],
 )
@@ -574,7 +575,7 @@ def test_other_content_encoding_is_an_error() -> None:
 # --- redirects and credentials ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@each("status", [301, 302, 303, 307, 308])
 def test_redirect_within_the_origin_keeps_credentials(status: int) -> None:
     def script(request: Request) -> list[bytes]:
         return redirect("/other/metadata", status) if request.path == METADATA else response(document())
@@ -650,8 +651,8 @@ def written(url: str, **options: Any) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("path", ["/studies/1/instances", METADATA])
-@pytest.mark.parametrize("at", range(0, 1400, 45))
+@each("path", ["/studies/1/instances", METADATA])
+@each("at", range(0, 1400, 45))
 def test_events_do_not_depend_on_a_lost_connection(path: str, at: int) -> None:
     datasets = [dict(sorted(dataset(uid, **_ITEMS, **_REFERENCE).items())) for uid in UIDS]
 

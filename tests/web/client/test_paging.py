@@ -12,6 +12,7 @@ from pydicom import Dataset
 from streamdicom import Deviation, ReadOptions, TruncatedError
 from streamdicom.errors import ResponseError, TruncatedResult
 from streamdicom.web.client.paging import Fetch, Retrieval, Search, dataset_parser, search_uid_tag
+from tests.support.each import each
 
 URL = "http://localhost/rs/studies"
 INSTANCE = 0x00080018
@@ -53,9 +54,9 @@ def read_body(fetch: Fetch[Dataset], data: bytes, size: int, **head: object) -> 
     return uids
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, 50, 10_000])
-@pytest.mark.parametrize("new", [search, retrieval])
-@pytest.mark.parametrize("at", range(0, 240, 20))
+@each("size", [1, 2, 7, 50, 10_000])
+@each("new", [search, retrieval])
+@each("at", range(0, 240, 20))
 def test_results_do_not_depend_on_cuts(new: Callable[[str, ReadOptions], Fetch[Dataset]], size: int, at: int) -> None:
     reported: list[Deviation] = []
     fetch = new("", ReadOptions(on_deviation=reported.append))
@@ -87,7 +88,7 @@ def test_complete_page_resets_the_retries() -> None:
         assert fetch.query == f"offset={start + 3}&limit=3"
 
 
-@pytest.mark.parametrize("status", [502, 503, 504])
+@each("status", [502, 503, 504])
 def test_gateway_error_is_retried_only_after_a_response(status: int) -> None:
     fetch = retrieval("", ReadOptions())
     with pytest.raises(ResponseError):
@@ -110,7 +111,7 @@ def test_header_field_with_several_warnings() -> None:
     assert fetch.is_done
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "uid_tag"),
     [
         ("/studies", 0x0020000D),

@@ -12,6 +12,7 @@ import pytest
 from streamdicom import BulkDataError, InputError, LimitError, Limits, OutputError, ReadOptions
 from streamdicom.bulkdata import BulkDataInfo
 from streamdicom.web.client import HttpStore, fetch_datasets
+from tests.support.each import each
 from tests.web.client.scripted import (
     GZIP,
     METADATA,
@@ -81,7 +82,7 @@ def test_gzip_value_is_decompressed() -> None:
         assert value(server) == b"ab" * 1000
 
 
-@pytest.mark.parametrize(
+@each(
     "script",
     [
         response(parts(b"a", b"b"), content_type=RELATED),
@@ -123,7 +124,7 @@ def test_truncated_value_is_an_error(chunked: bool) -> None:
             value(server)
 
 
-@pytest.mark.parametrize(
+@each(
     "uri",
     [
         "file:///etc/passwd",
