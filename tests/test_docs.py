@@ -186,7 +186,7 @@ def test_every_option_has_a_topic(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
-@pytest.mark.parametrize("kind", [ReadOptions, WriteOptions, streamdicom.Limits, BulkDataPolicy])
+@each("kind", [ReadOptions, WriteOptions, streamdicom.Limits, BulkDataPolicy])
 def test_every_option_is_documented(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(_ROOT / "docs")
     import generate

@@ -32,6 +32,7 @@ from streamdicom.inputs import (
     measure,
 )
 from tests.archive.corpus import dataset, file_bytes, files
+from tests.support.each import each
 from tests.support.memory import peak
 
 _DICOM = file_bytes(dataset(1))
@@ -72,7 +73,7 @@ def test_files_are_recognized_by_content(tmp_path: Path) -> None:
     assert [kind for _, kind in _found(tmp_path)] == kinds
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         b'{"00100020": {"vr": "LO"}}',
@@ -89,17 +90,15 @@ def test_text_in_a_folder_is_an_input_if_it_begins_like_a_data_set(tmp_path: Pat
     assert _found(tmp_path) == [("a", Kind.TEXT)]
 
 
-@pytest.mark.parametrize(
-    "text", [b'{"name": "x"}', b"[1, 2]", b"{}", b"[]", b"<html>", b"// c\n{}", b" " * 600], ids=repr
-)
+@each("text", [b'{"name": "x"}', b"[1, 2]", b"{}", b"[]", b"<html>", b"// c\n{}", b" " * 600], ids=repr)
 def test_other_text_is_passed_over_in_a_folder_and_read_if_named(tmp_path: Path, text: bytes) -> None:
     path = _put(tmp_path / "a", text)
     assert _found(tmp_path) == [("a", Kind.OTHER)]
     assert _found(path) == [("a", Kind.TEXT)]
 
 
-@pytest.mark.parametrize(("data", "fault"), [(b"", "empty"), (b"\0" * 1000, "not DICOM JSON"), (b" \n", "empty")])
-@pytest.mark.parametrize("name", ["a.dcm", "A.DCM", "a.dicom"])
+@each(("data", "fault"), [(b"", "empty"), (b"\0" * 1000, "not DICOM JSON"), (b" \n", "empty")])
+@each("name", ["a.dcm", "A.DCM", "a.dicom"])
 def test_unreadable_file_named_dcm_is_a_fault(tmp_path: Path, data: bytes, fault: str, name: str) -> None:
     _put(tmp_path / name, data)
     [item] = find([str(tmp_path)])
@@ -310,7 +309,7 @@ def _members(item: Input) -> list[tuple[str, bytes | str] | None]:
 _TWO = ("b/2.dcm", file_bytes(dataset(2)))
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         _zip(_TWO),

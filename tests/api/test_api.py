@@ -54,8 +54,8 @@ def _ids(source: Any, **options: Any) -> list[str]:
 # --- reading ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", [_ONE, b"[" + _ONE + b"]", b" [ " + _ONE + b" ]\n"])
-@pytest.mark.parametrize("kind", ["path", "str", "file", "bytes", "chunks"])
+@each("text", [_ONE, b"[" + _ONE + b"]", b" [ " + _ONE + b" ]\n"])
+@each("kind", ["path", "str", "file", "bytes", "chunks"])
 def test_load_reads_any_source(text: bytes, kind: str, tmp_path: Path) -> None:
     path = tmp_path / "one.json"
     path.write_bytes(text)
@@ -148,7 +148,7 @@ def test_several_documents_are_read() -> None:
     assert _ids(_ONE + b"\n" + _TWO + b"[" + _ONE + b"]") == ["1", "2", "1"]
 
 
-@pytest.mark.parametrize("format", ["auto", "json", "xml", "dicom"])
+@each("format", ["auto", "json", "xml", "dicom"])
 def test_empty_input_is_truncated(format: Any, tmp_path: Path) -> None:
     path = tmp_path / "empty.json"
     path.write_bytes(b"")
@@ -220,8 +220,8 @@ def test_indent_matches_the_json_module(indent: int | str) -> None:
     assert text == json.dumps(json.loads(text), indent=indent)
 
 
-@pytest.mark.parametrize("format", ["json", "xml"])
-@pytest.mark.parametrize("indent", [1.5, [], {}, b" "])
+@each("format", ["json", "xml"])
+@each("indent", [1.5, [], {}, b" "])
 def test_indent_is_a_number_or_a_string(indent: Any, format: FormatName, tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         streamdicom.dumps([Dataset()], indent, format=format)
@@ -259,7 +259,7 @@ def test_path_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
     assert path.read_bytes() == _ONE
 
 
-@pytest.mark.parametrize("obj", [5, "text", [Dataset(), 5], {"a": 1}, None])
+@each("obj", [5, "text", [Dataset(), 5], {"a": 1}, None])
 def test_other_objects_are_a_type_error(obj: Any, tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         streamdicom.dump(obj, tmp_path / "out.json")
@@ -292,7 +292,7 @@ def test_writer_may_be_closed_by_hand_and_twice() -> None:
     assert sink.getvalue() == b"[" + _ONE + b"]"
 
 
-@pytest.mark.parametrize("format", ["json", "ndjson", "xml"])
+@each("format", ["json", "ndjson", "xml"])
 def test_nothing_is_written_after_the_end(format: FormatName, tmp_path: Path) -> None:
     for target in (tmp_path / "out", io.BytesIO()):
         writer = DatasetWriter(target, format=format)
@@ -397,9 +397,9 @@ _NAMES = ["json", "ndjson", "jsonl", "xml", "dcm"]
 _ENDS = ["", ".gz", ".zst", ".GZ"]
 
 
-@pytest.mark.parametrize("end", _ENDS)
-@pytest.mark.parametrize("name", _NAMES)
-@pytest.mark.parametrize("way", ["dump", "DatasetWriter", "write_events"])
+@each("end", _ENDS)
+@each("name", _NAMES)
+@each("way", ["dump", "DatasetWriter", "write_events"])
 def test_name_of_the_target_selects_format_and_compression(way: str, name: str, end: str, tmp_path: Path) -> None:
     path = tmp_path / f"out.{name}{end}"
     if way == "dump":
@@ -422,7 +422,7 @@ def test_name_of_the_target_selects_format_and_compression(way: str, name: str, 
     assert [value for _, tag, _, value in streamdicom.iter_events(path) if tag == 0x00100020] == [("1",)]
 
 
-@pytest.mark.parametrize("name", ["out.csv", "out", "1.2.840.1", "out.gz", ".json.bak"])
+@each("name", ["out.csv", "out", "1.2.840.1", "out.gz", ".json.bak"])
 def test_unknown_suffix_needs_a_format(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     for write in (
@@ -689,7 +689,7 @@ def test_dump_names_write_events(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "message"),
     [
         (b"root:x:0:0:root", "not DICOM JSON, Native DICOM XML or a DICOM file (byte 0)"),

@@ -33,6 +33,7 @@ from tests.archive.corpus import (
     run_killed,
     truncated,
 )
+from tests.support.each import each
 
 
 def _names(folder: Path) -> list[str]:
@@ -381,7 +382,7 @@ def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
         export_archive(tmp_path, io.BytesIO())
 
 
-@pytest.mark.parametrize(
+@each(
     "options",
     [
         {"format": "xml"},

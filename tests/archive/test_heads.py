@@ -61,7 +61,7 @@ def test_all_files_of_pydicom_have_the_same_elements() -> None:
     assert sum(map(_check, files)) > 100  # and every other one is left to the parser
 
 
-@pytest.mark.parametrize("name", ["CT_small.dcm", "rtplan.dcm", "test-SR.dcm", "JPEG2000.dcm", "MR_small.dcm"])
+@each("name", ["CT_small.dcm", "rtplan.dcm", "test-SR.dcm", "JPEG2000.dcm", "MR_small.dcm"])
 def test_file_that_is_cut_anywhere_is_left_to_the_parser(name: str, tmp_path: Path) -> None:
     data = (_DATA / "test_files" / name).read_bytes()
     path = tmp_path / "cut"
@@ -116,7 +116,7 @@ def _element(tag: int, vr: bytes, value: bytes, length: int | None = None) -> by
 _START = file_bytes(dataset(1))
 
 
-@pytest.mark.parametrize(
+@each(
     ("end", "is_known"),
     [
         (b"", True),

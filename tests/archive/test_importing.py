@@ -29,6 +29,7 @@ from streamdicom.errors import ResumeError
 from streamdicom.inputs import Kind, find
 from streamdicom.progress import Progress
 from tests.archive.corpus import dataset, encapsulated, file_bytes, moments, run_killed
+from tests.support.each import each
 
 _BAD = {"00080018": {"vr": "UI", "Value": ["1.2.3.66"]}, "00420011": {"vr": "OB", "BulkDataURI": "nowhere"}}
 
@@ -128,7 +129,7 @@ def _one_by_one(data: bytes) -> Iterator[bytes]:
         yield data[start : start + 1]
 
 
-@pytest.mark.parametrize("form", ["array", "lines", "concatenated", "one", "bytes", "file", "iterable", "gzip", "zstd"])
+@each("form", ["array", "lines", "concatenated", "one", "bytes", "file", "iterable", "gzip", "zstd"])
 def test_every_form_of_stream_is_read(tmp_path: Path, form: str) -> None:
     objects = [json.dumps(_object(number)).encode() for number in range(1, 4)]
     source: Any = {
@@ -215,8 +216,8 @@ _HOSTILE = [
 
 @pytest.mark.filterwarnings("ignore:wrong-value")  # no file can hold some of the UIDs
 @pytest.mark.filterwarnings("ignore:backslash")  # it separates values
-@pytest.mark.parametrize("layout", ["{StudyInstanceUID}/{SOPInstanceUID}.dcm", "{PatientID}/{SOPInstanceUID}"])
-@pytest.mark.parametrize("text", _HOSTILE)
+@each("layout", ["{StudyInstanceUID}/{SOPInstanceUID}.dcm", "{PatientID}/{SOPInstanceUID}"])
+@each("text", _HOSTILE)
 def test_no_value_makes_a_path_outside_the_folder(tmp_path: Path, text: str, layout: str) -> None:
     folder = tmp_path / "a" / "b" / "c"
     value = {"Value": [text]} if text else {}
@@ -325,7 +326,7 @@ def test_data_set_that_fails_stops_the_run_or_is_skipped(tmp_path: Path) -> None
     assert "00420011" in report.skipped[0].reason
 
 
-@pytest.mark.parametrize(
+@each(
     ("end", "error"),
     [(b"", TruncatedError), (b",}", JsonSyntaxError), (b",5]", DicomJsonError)],
 )
@@ -348,7 +349,7 @@ def test_invalid_value_is_kept_with_on_error_skip(tmp_path: Path) -> None:
     assert (raw.VR, raw.value) == ("UT", b"many")
 
 
-@pytest.mark.parametrize(("vr", "value"), [("FL", 1e39), ("US", -1), ("SL", 2**40)])
+@each(("vr", "value"), [("FL", 1e39), ("US", -1), ("SL", 2**40)])
 def test_value_that_no_file_can_hold_costs_its_element(vr: str, value: float, tmp_path: Path) -> None:
     stream = _array(_object(1), _object(2, **{"00281052": {"vr": vr, "Value": [value]}}))
     with pytest.warns(streamdicom.DeviationWarning):
@@ -374,7 +375,7 @@ def test_unordered_elements_are_sorted(tmp_path: Path) -> None:
     _check(tmp_path, 2)
 
 
-@pytest.mark.parametrize("cut", [1, 5, 9, 100])
+@each("cut", [1, 5, 9, 100])
 def test_truncated_gzip_stream_is_an_error(tmp_path: Path, cut: int) -> None:
     with pytest.raises(TruncatedError, match="stop"):
         import_archive(gzip.compress(_stream(2))[:-cut], tmp_path)
@@ -387,7 +388,7 @@ def test_reference_without_bulk_root_is_an_error(tmp_path: Path) -> None:
         import_archive(_array(_object(1, **reference)), tmp_path)
 
 
-@pytest.mark.parametrize(
+@each(
     "options",
     [
         {"on_error": "ignore"},

@@ -69,9 +69,7 @@ def test_names_by_uid(tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPat
     assert not any(name.startswith(".") for name in files(tmp_path))
 
 
-@pytest.mark.parametrize(
-    "uid", ["..", ".", "../..", "/etc", "a/b", "a\\b", "\0", "a" * 5000, "%2e", "é", "C:", " ", "\ud800"]
-)
+@each("uid", ["..", ".", "../..", "/etc", "a/b", "a\\b", "\0", "a" * 5000, "%2e", "é", "C:", " ", "\ud800"])
 def test_uid_cannot_lead_out_of_the_root(tmp_path: Path, uid: str) -> None:
     store = DirectoryStore(tmp_path / "root", naming="uid")
     name = store.put([b"a"], INFO._replace(instance_uid=uid))

@@ -194,7 +194,7 @@ def test_ctrl_c_is_quiet_while_modules_are_imported_and_at_the_end(
     assert (result.code, result.stdout.strip(), result.stderr) == (130, stdout, "")
 
 
-@pytest.mark.parametrize(
+@each(
     ("package", "arguments", "extra"),
     [
         ("httpx2", ["fetch", "http://localhost/studies", "-o", "-"], "http"),
@@ -243,7 +243,7 @@ def test_unknown_engine_is_a_usage_error(tmp_path: Path) -> None:
     assert (done.code, done.stdout, done.stderr) == (2, b"", message)
 
 
-@pytest.mark.parametrize("arguments", [["validate", "{}"], ["convert", "{}", "a.json"], ["diff", "{}", "{}"]])
+@each("arguments", [["validate", "{}"], ["convert", "{}", "a.json"], ["diff", "{}", "{}"]])
 def test_folder_in_place_of_a_file_is_a_usage_error(tmp_path: Path, arguments: list[str]) -> None:
     done = run(*(text.format(tmp_path) for text in arguments))
     assert (done.code, done.stderr) == (2, f"streamdicom: {tmp_path}: expected a file, found a folder\n")

@@ -22,6 +22,7 @@ from streamdicom.events import Event
 from streamdicom.filters import sort_elements
 from tests.cli.running import ONE, dicom_file, run, without_preamble
 from tests.formats.part10.files import EXPLICIT, start
+from tests.support.each import each
 
 _CT = get_testdata_file("CT_small.dcm")
 
@@ -70,7 +71,7 @@ def test_format_of_standard_input_is_detected(tmp_path: Path) -> None:
         assert dcmread(io.BytesIO(back)) == dcmread(io.BytesIO(dicom))
 
 
-@pytest.mark.parametrize(
+@each(
     ("first", "second", "third"),
     [("a.xml", "a.json", "a.dcm"), ("b.json", "b.xml", "b.dcm"), ("c.xml", "d.xml.gz", "c.dcm.zst")],
 )
@@ -117,7 +118,7 @@ def test_object_stays_an_object_and_lines_stay_lines(tmp_path: Path) -> None:
     assert (tmp_path / "out.json").read_bytes() == b'{"00100020":{"vr":"LO"}}\n{}\n'
 
 
-@pytest.mark.parametrize("suffix", [".ndjson", ".jsonl", ".JSONL"])
+@each("suffix", [".ndjson", ".jsonl", ".JSONL"])
 def test_suffix_of_ndjson_is_written_and_read(suffix: str, tmp_path: Path) -> None:
     lines, array = tmp_path / f"a{suffix}", tmp_path / "a.json"
     assert run("convert", "-", lines, data=b"[{},{}]").code == 0
@@ -132,7 +133,7 @@ def test_suffix_of_ndjson_is_written_and_read(suffix: str, tmp_path: Path) -> No
     assert run("convert", array, lines, "--to", "xml").code == 0
 
 
-@pytest.mark.parametrize("name", ["out.txt", "out.csv.gz", "out.DC"])
+@each("name", ["out.txt", "out.csv.gz", "out.DC"])
 def test_unknown_suffix_needs_to(name: str, tmp_path: Path) -> None:
     result = run("convert", "-", tmp_path / name, data=b"{}")
     assert result.code == 2
@@ -142,8 +143,8 @@ def test_unknown_suffix_needs_to(name: str, tmp_path: Path) -> None:
     assert any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("functions", [None, _native.functions])
-@pytest.mark.parametrize("form", ["json", "xml"])
+@each("functions", [None, _native.functions])
+@each("form", ["json", "xml"])
 def test_elements_below_the_file_meta_information_are_sorted(
     functions: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
 ) -> None:
@@ -155,7 +156,7 @@ def test_elements_below_the_file_meta_information_are_sorted(
     assert found == ["00000002", "00010002", "00020010", "00080060"]
 
 
-@pytest.mark.parametrize("name", ["IM0001", "1.2.840.10008.1", "CT.1.2.3", "out.DCM"])
+@each("name", ["IM0001", "1.2.840.10008.1", "CT.1.2.3", "out.DCM"])
 def test_name_without_a_suffix_is_a_dicom_file(name: str, tmp_path: Path) -> None:
     assert run("convert", "-", tmp_path / name, data=b"{}").code == 0
     assert dcmread(tmp_path / name).file_meta
@@ -193,7 +194,7 @@ def test_selection_of_nothing_is_reported(tmp_path: Path) -> None:
     assert "no data set matches --select PatientID=2" in result.stderr
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "place"),
     [
         (b'{"00100020": {"vr": "LO", "Value": [true]}}', "byte 36, [0].00100020"),
@@ -227,7 +228,7 @@ def test_wrong_arguments_have_their_own_exit_code(tmp_path: Path) -> None:
         assert result.error
 
 
-@pytest.mark.parametrize("name", ["out.json", "out.xml", "out.dcm"])
+@each("name", ["out.json", "out.xml", "out.dcm"])
 def test_empty_input_is_an_error(name: str, tmp_path: Path) -> None:
     for data in (b"", b"\n", b" " * 1000):
         result = run("convert", "-", tmp_path / name, data=data)
@@ -236,14 +237,14 @@ def test_empty_input_is_an_error(name: str, tmp_path: Path) -> None:
     assert run("convert", "-", tmp_path / "none.json", data=b"[]").code == 0
 
 
-@pytest.mark.parametrize("syntax", ["bogus", "1.2\x1b[31m", "\u65e5\u672c", ""])
+@each("syntax", ["bogus", "1.2\x1b[31m", "\u65e5\u672c", ""])
 def test_transfer_syntax_is_a_uid(syntax: str, tmp_path: Path) -> None:
     result = run("convert", "-", tmp_path / "out.dcm", "--transfer-syntax", syntax, data=b"{}")
     assert result.code == 2
     assert "UID" in result.error
 
 
-@pytest.mark.parametrize("formats", [("json", "xml"), ("xml", "json"), ("ndjson", "json"), ("json.gz", "ndjson")])
+@each("formats", [("json", "xml"), ("xml", "json"), ("ndjson", "json"), ("json.gz", "ndjson")])
 def test_transfer_syntax_of_encapsulated_pixel_data_passes_every_format(
     formats: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -275,7 +276,7 @@ def test_each_deviation_is_reported_once(tmp_path: Path, is_sorted: bool) -> Non
 
 
 @pytest.mark.skipif(_native.functions is None, reason="the compiled engine was not built")
-@pytest.mark.parametrize("options", [(), ("-v",), ("--exclude", "PN")])
+@each("options", [(), ("-v",), ("--exclude", "PN")])
 def test_engine_converts_with_options(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.archive.corpus import dataset, file_bytes, files, patient_ids, truncated
 from tests.cli.running import COMMAND, run, without_preamble
+from tests.support.each import each
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def test_invalid_input_is_one_line(corpus: Path, tmp_path: Path) -> None:
     assert (result.code, "bad.dcm" in result.error) == (1, True)
 
 
-@pytest.mark.parametrize(
+@each(
     "arguments",
     [
         ["none", "-o", "out.json"],

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cli.running import COMMAND, run
+from tests.support.each import each
 from tests.web.client.scripted import Request, response, scripted
 
 OBJECTS: list[dict[str, Any]] = [
@@ -39,7 +40,7 @@ def _absolute(url: str) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("path", ["/studies/1/metadata", "/instances", "/instances?limit=5"])
+@each("path", ["/studies/1/metadata", "/instances", "/instances?limit=5"])
 def test_response_becomes_a_file(path: str, tmp_path: Path) -> None:
     target = tmp_path / "out.json"
     with scripted(_answer) as server:
@@ -49,9 +50,7 @@ def test_response_becomes_a_file(path: str, tmp_path: Path) -> None:
     assert json.loads(target.read_text()) == _absolute(server.url)
 
 
-@pytest.mark.parametrize(
-    ("name", "options"), [("-", ["--to", "ndjson"]), ("out.ndjson", []), ("out.json", ["--to", "ndjson"])]
-)
+@each(("name", "options"), [("-", ["--to", "ndjson"]), ("out.ndjson", []), ("out.json", ["--to", "ndjson"])])
 def test_response_can_be_written_as_ndjson(name: str, options: list[str], tmp_path: Path) -> None:
     target = name if name == "-" else tmp_path / name
     with scripted(_answer) as server:
@@ -95,7 +94,7 @@ def test_header_fields_and_token_are_sent(monkeypatch: pytest.MonkeyPatch) -> No
     assert second["authorization"] == "Bearer def"
 
 
-@pytest.mark.parametrize(
+@each(
     "arguments",
     [
         ["localhost/studies"],
@@ -119,7 +118,7 @@ def test_unknown_suffix_needs_to(tmp_path: Path) -> None:
         assert run("fetch", f"{server.url}/studies/1/metadata", "-o", tmp_path / "out.x", "--to", "json").code == 0
 
 
-@pytest.mark.parametrize(
+@each(
     "answer",
     [
         response(status=404),

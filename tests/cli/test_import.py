@@ -11,6 +11,7 @@ from pydicom import dcmread
 
 from tests.archive.corpus import dataset, files
 from tests.cli.running import ONE, run, without_preamble
+from tests.support.each import each
 
 _REFERENCE = b'[{"00080018": {"vr": "UI", "Value": ["1.2"]}, "7FE00010": {"vr": "OB", "BulkDataURI": "x"}}]'
 _TWICE = b'[{"00080018": {"vr": "UI", "Value": ["1.2"]}}, {"00080018": {"vr": "UI", "Value": ["1.3"]}}]'
@@ -76,7 +77,7 @@ def test_invalid_input_is_one_line(tmp_path: Path) -> None:
     assert (result.code, bool(result.error)) == (1, True)
 
 
-@pytest.mark.parametrize("data", [b"", b"\n", gzip.compress(b"")], ids=["empty", "blank", "compressed"])
+@each("data", [b"", b"\n", gzip.compress(b"")], ids=["empty", "blank", "compressed"])
 def test_empty_input_is_an_error(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "in.json").write_bytes(data)
     for source in ("-", tmp_path / "in.json"):
@@ -90,7 +91,7 @@ def test_empty_array_is_no_error(tmp_path: Path) -> None:
     assert run("import", "-", "-o", tmp_path / "out", data=b"[]").code == 0
 
 
-@pytest.mark.parametrize(
+@each(
     "arguments",
     [
         ["none", "-o", "out"],

@@ -22,6 +22,7 @@ from streamdicom.cli.options import FORM, READING, indent
 from streamdicom.server import ServerLimits
 from tests.archive.corpus import files
 from tests.cli.running import run
+from tests.support.each import each
 
 
 @pytest.fixture
@@ -177,7 +178,7 @@ def test_action_for_a_deviation_can_be_chosen(tmp_path: Path) -> None:
     assert (silent.code, silent.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(
+@each(
     "option",
     [
         ["--deviation", "scalar-value"],

@@ -12,6 +12,7 @@ from pydicom.data import get_testdata_file
 import streamdicom
 from tests.cli.running import dicom_file, run, without_preamble
 from tests.index.test_planning import text_of
+from tests.support.each import each
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_file_that_is_compressed_as_a_whole_is_not_indexed(path: Path) -> None:
     assert (result.code, "found one member" in result.error) == (1, True)
 
 
-@pytest.mark.parametrize("command", ["count", "head", "sample"])
+@each("command", ["count", "head", "sample"])
 def test_file_without_preamble_needs_force(command: str, tmp_path: Path) -> None:
     path = without_preamble(tmp_path / "a")
     assert run(command, path).code == 1
@@ -47,7 +48,7 @@ def test_file_without_preamble_needs_force(command: str, tmp_path: Path) -> None
     assert output == b"1\n" if command == "count" else json.loads(output)[0]["00100020"]["Value"] == ["17"]
 
 
-@pytest.mark.parametrize("command", ["count", "head", "sample"])
+@each("command", ["count", "head", "sample"])
 def test_verbose_command_prints_deviations(command: str, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"00080018": {"vr": "UI", "Value": "1.2"}}')

@@ -13,9 +13,10 @@ import pytest
 
 import streamdicom
 from tests.cli.running import COMMAND, ONE, dicom_file, run, without_preamble
+from tests.support.each import each
 
 
-@pytest.mark.parametrize("name", ["a.json", "a.ndjson", "a.xml", "a.json.gz", "a.xml.zst"])
+@each("name", ["a.json", "a.ndjson", "a.xml", "a.json.gz", "a.xml.zst"])
 def test_tree_does_not_depend_on_the_format(name: str, tmp_path: Path) -> None:
     dicom = dicom_file(tmp_path / "in.dcm")
     assert run("convert", dicom, tmp_path / name, "--file-meta").code == 0

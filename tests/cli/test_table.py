@@ -13,6 +13,7 @@ import streamdicom
 from tests.archive.corpus import dataset, file_bytes, files
 from tests.cli.running import run
 from tests.cli.serving import serving
+from tests.support.each import each
 
 pa = pytest.importorskip("pyarrow")
 _COUNT = 5
@@ -93,7 +94,7 @@ def test_schema_is_printed_and_nothing_is_read(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "message"),
     [
         (["--columns", "PatientID"], "expected -o with a file to write, or --schema"),

@@ -20,6 +20,7 @@ from streamdicom.cli.places import Batch, PlacedParser
 from streamdicom.cli.validate import print_codes, validate_files
 from tests.cli.running import run, without_preamble
 from tests.formats.part10.files import EXPLICIT, start
+from tests.support.each import each
 from tests.support.memory import peak
 
 _CHECKED = [
@@ -47,7 +48,7 @@ def test_conformant_streams_of_any_format(tmp_path: Path) -> None:
     assert done.stdout.decode().splitlines() == ["9 data sets, 0 deviations: conformant in form and values", *_CHECKED]
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "place"),
     [
         (b'[{"00100020": {"vr": "LO"', "byte 25, [0].00100020"),
@@ -264,8 +265,8 @@ _PLANTED: dict[str, tuple[str, list[Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("suffix", [".json", ".xml", ".dcm"])
-@pytest.mark.parametrize("tag", _PLANTED)
+@each("suffix", [".json", ".xml", ".dcm"])
+@each("tag", _PLANTED)
 def test_planted_fault_is_found_in_every_format(tmp_path: Path, tag: str, suffix: str) -> None:
     vr, values, code = _PLANTED[tag]
     if suffix == ".xml" and code == "wrong-character":

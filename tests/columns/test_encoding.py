@@ -27,7 +27,7 @@ def encoded(columns: list[str], rows: list[dict[str, Any]], schema: pa.Schema | 
     return [json.loads(line) for line in text.splitlines()]
 
 
-@pytest.mark.parametrize("choice", [{}, {"ds": "string"}, {"ds": "decimal", "dt": "timestamp"}], ids=str)
+@each("choice", [{}, {"ds": "string"}, {"ds": "decimal", "dt": "timestamp"}], ids=str)
 def test_every_value_representation_returns(choice: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "in.json"
     tags = {vr: f"000910{number:02X}" for number, vr in enumerate(VRS)}

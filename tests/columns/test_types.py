@@ -16,6 +16,7 @@ from streamdicom import ColumnError, ReadOptions  # noqa: E402
 from streamdicom.columns import TypeOptions, read  # noqa: E402
 from streamdicom.columns.types import type_of  # noqa: E402
 from streamdicom.dicom import VRS  # noqa: E402
+from tests.support.each import each  # noqa: E402
 
 
 def column(tag: str, vr: str, values: list[Any], tmp_path: Path, **options: Any) -> Any:
@@ -32,7 +33,7 @@ def test_every_vr_has_a_type() -> None:
             assert isinstance(type_of(vr, TypeOptions()).type, pa.DataType)
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "vr", "values", "kind", "expected"),
     [
         ("00080020", "DA", ["20240229", "19991231"], "date32[day]", [date(2024, 2, 29), date(1999, 12, 31)]),
@@ -69,7 +70,7 @@ def test_choices_of_types(tmp_path: Path) -> None:
         TypeOptions(ds="float32")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "vr", "value", "types"),
     [
         ("00080020", "DA", "2024.02.29", {}),

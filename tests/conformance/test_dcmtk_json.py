@@ -19,6 +19,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 import streamdicom
 from streamdicom import DeviationLog, Event, JsonSyntaxError, ReadOptions, Severity, TruncatedError
 from tests.conformance.bundled import differences, files
+from tests.support.each import each
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("dcm2json"), reason="dcm2json is not installed (Debian package dcmtk)"),
@@ -129,7 +130,7 @@ def _saved(path: Path, dataset: Dataset) -> Path:
     return path
 
 
-@pytest.mark.parametrize("option", ["-es", "-ee"])
+@each("option", ["-es", "-ee"])
 def test_nonfinite_numbers_are_bare_words_or_truncate_the_text(option: str, tmp_path: Path) -> None:
     dataset = Dataset()
     dataset.add_new(0x00720074, "FD", [1.5, float("nan"), float("inf"), float("-inf")])

@@ -11,6 +11,7 @@ from pydicom import Dataset, config
 
 import streamdicom
 from streamdicom import EventType, ReadOptions, WriteOptions
+from tests.support.each import each
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # pydicom's, of text that is not a number
 
@@ -84,9 +85,7 @@ _ROADS: dict[str, Callable[[bytes], bytes]] = {
 _WITH_PYDICOM = [road for road in _ROADS if "data set" in road or "pydicom" in road]
 
 
-@pytest.mark.parametrize(
-    ("road", "decimal"), [*((road, False) for road in _ROADS), *((road, True) for road in _WITH_PYDICOM)]
-)
+@each(("road", "decimal"), [*((road, False) for road in _ROADS), *((road, True) for road in _WITH_PYDICOM)])
 def test_text_of_numbers_is_the_same(road: str, decimal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "use_DS_decimal", decimal)
     for vr, text in _TEXTS:

@@ -114,8 +114,8 @@ def test_decimal_text_is_exact(text: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize(
+@each("strict", [False, True])
+@each(
     ("vr", "values", "written"),
     [
         ("DS", ["abc"], ["abc"]),
@@ -143,7 +143,7 @@ def _number(text: str) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(("vr", "text"), [("DS", "abc"), ("DS", "abc "), ("IS", "12345678901234567x")])
+@each(("vr", "text"), [("DS", "abc"), ("DS", "abc "), ("IS", "12345678901234567x")])
 def test_invalid_number_text_in_strict_pydicom(monkeypatch: pytest.MonkeyPatch, vr: str, text: str) -> None:
     source = json.dumps({_PRIVATE: {"vr": vr, "Value": [text]}})
     assert streamdicom.loads(source)[int(_PRIVATE, 16)].value == text.strip()
@@ -425,7 +425,7 @@ def test_unreadable_value_raises_on_access_only(members: str, tag: int) -> None:
         held[tag]
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         '{"00091001":{"vr":"IS","Value":[9007199254740993]}}',

@@ -270,8 +270,8 @@ def test_reference_without_store_round_trips() -> None:
 URIS = ["file:///etc/passwd", "../secret", "/etc/passwd", "http://127.0.0.1:1/", "%2e%2e/secret", "link", "missing"]
 
 
-@pytest.mark.parametrize("uri", [*URIS, "missing#fragments", "missing#frames"])
-@pytest.mark.parametrize("vr", ["OW", "UT"])
+@each("uri", [*URIS, "missing#fragments", "missing#frames"])
+@each("vr", ["OW", "UT"])
 def test_hostile_reference_raises_with_location(tmp_path: Path, uri: str, vr: str) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "secret").write_bytes(b"secret")

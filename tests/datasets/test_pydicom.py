@@ -98,7 +98,7 @@ class _DatasetThatIsUnknown:
         raise NotImplementedError
 
 
-@pytest.mark.parametrize(
+@each(
     "kind",
     [
         _DatasetWithList,
@@ -113,7 +113,7 @@ def test_constructor_is_used_if_a_copy_would_differ(kind: type, monkeypatch: pyt
     assert _pydicom.copy_constructor() is _pydicom.construct_dataset
 
 
-@pytest.mark.parametrize("kind", [_DatasetWithoutParent, _DatasetThatIsUnknown])
+@each("kind", [_DatasetWithoutParent, _DatasetThatIsUnknown])
 def test_items_are_constructed_again_without_parent_encoding(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_pydicom, "Dataset", kind)
     assert _pydicom.encoding_setter() is _pydicom.construct_again
@@ -129,7 +129,7 @@ class _RawWithAnotherOrder(NamedTuple):
     is_little_endian: bool
 
 
-@pytest.mark.parametrize("kind", [_RawWithAnotherOrder, lambda *_, **__: object()])
+@each("kind", [_RawWithAnotherOrder, lambda *_, **__: object()])
 def test_constructor_is_used_if_raw_elements_differ(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_pydicom, "RawDataElement", kind)
     assert _pydicom.raw_constructor() == (_pydicom.construct_raw, (), ())

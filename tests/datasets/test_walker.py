@@ -439,8 +439,8 @@ def _us(number: int) -> dict[str, Any]:
     return {"vr": "US", "Value": [number]}
 
 
-@pytest.mark.parametrize("decimal", [False, True])
-@pytest.mark.parametrize(
+@each("decimal", [False, True])
+@each(
     ("vr", "text"),
     [
         ("IS", "9007199254740993"),
@@ -476,7 +476,7 @@ def test_hooks_of_pydicom_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _written(_read(PatientID="id"))["00100020"]["Value"] == ["ID"]
 
 
-@pytest.mark.parametrize("name", ["use_DS_numpy", "datetime_conversion"])
+@each("name", ["use_DS_numpy", "datetime_conversion"])
 def test_value_types_of_config_are_written_the_same(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     expected = _written(_read(StudyDate="20240229", StudyTime="1015", PixelSpacing=["1.5", "2.5"]))
     monkeypatch.setattr(config, name, True)
@@ -492,7 +492,7 @@ def test_unconvertible_element_raises_with_location() -> None:
     assert caught.value.location.tag_path == "00091001"
 
 
-@pytest.mark.parametrize("several", [False, True])
+@each("several", [False, True])
 def test_undecodable_name_in_strict_pydicom_raises_with_location(
     monkeypatch: pytest.MonkeyPatch, several: bool
 ) -> None:

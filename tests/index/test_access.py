@@ -27,6 +27,7 @@ from streamdicom.io import new_compressor
 from streamdicom.jsontext import CommentError
 from tests.archive.corpus import dataset
 from tests.index.test_planning import FORMS, datasets, text_of
+from tests.support.each import each
 from tests.support.engines import both_engines as both_engines
 
 _ENGINE = _native.functions
@@ -167,7 +168,7 @@ def test_data_sets_without_a_uid_are_known_from_their_text(both_engines: str) ->
     assert found.missing == ([3] if both_engines == "native" else [0, 3])  # the first is empty, the last may go on
 
 
-@pytest.mark.parametrize(
+@each(
     "member",
     [
         '"00080018": {"Value": ["1.2.3"], "vr": "UI"}',
@@ -276,7 +277,7 @@ def test_forged_members_are_refused(tmp_path: Path) -> None:
             assert list(index.iter_datasets(1999)) != whole[1999:]
 
 
-@pytest.mark.parametrize("text", [b"<?xml version='1.0'?>", b"\x1f\x8b\x08", b"[{} /* {} */]", b""])
+@each("text", [b"<?xml version='1.0'?>", b"\x1f\x8b\x08", b"[{} /* {} */]", b""])
 def test_other_sources_are_refused(text: bytes, tmp_path: Path) -> None:
     path = tmp_path / "in.json"
     path.write_bytes(text)
@@ -353,7 +354,7 @@ def test_place_of_the_first_item_of_a_sequence_is_refused(tmp_path: Path) -> Non
         index[1]
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
+@each("count", [1, 2, 3])
 def test_places_of_items_are_refused_by_a_scan_and_by_splits(count: int, tmp_path: Path) -> None:
     path, items = _with_items(tmp_path)
     with open_index(path, verify=True) as index:
@@ -366,7 +367,7 @@ def test_places_of_items_are_refused_by_a_scan_and_by_splits(count: int, tmp_pat
             list(split.iter_events())
 
 
-@pytest.mark.parametrize("form", FORMS)
+@each("form", FORMS)
 def test_intact_index_passes_the_scan(form: str, tmp_path: Path) -> None:
     path = tmp_path / "in.json"
     path.write_bytes(text_of(40, form))
@@ -408,7 +409,7 @@ def test_forged_number_of_a_data_set_is_refused(ordinal: int, path: Path) -> Non
         index["1.2.17"]
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [b'{"results": [{}, {}]}', b'{} {"total": 2, "results": [{}, {}], "00080018": {"vr": "UI", "Value": ["1.2"]}}'],
 )
@@ -436,7 +437,7 @@ def test_index_takes_at_most_32_bytes_a_data_set(path: Path) -> None:
     assert Path(sidecar_of(path)).stat().st_size < 32 * 10_000
 
 
-@pytest.mark.parametrize("bits", [0, 3, 64])  # 0: no data set has a UID
+@each("bits", [0, 3, 64])  # 0: no data set has a UID
 def test_pairs_are_sorted_from_runs_in_a_file(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("_RUN", 50), ("_READ", 7), ("_BLOCK", 20)):
         monkeypatch.setattr(f"streamdicom.index.sorting.{name}", value)

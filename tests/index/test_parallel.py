@@ -17,6 +17,7 @@ from streamdicom.index import build_index, sidecar_of
 from streamdicom.index.parallel import parallel_starts
 from streamdicom.index.scanning import hash_of, hashes_of, starts, uid_hash
 from tests.index.test_planning import FORMS, text_of
+from tests.support.each import each
 from tests.support.engines import both_engines as both_engines
 
 _TEXT = st.sampled_from(["},{", "\\", '"', "\\" * 9, ",", "//", "/*", "a"])
@@ -64,8 +65,8 @@ def test_long_run_of_backslashes_is_not_cut_within_an_escape(tmp_path: Path, mon
     assert len(found_by_ranges(path)) == 3
 
 
-@pytest.mark.parametrize("piece", [64, 300, 1 << 17])
-@pytest.mark.parametrize("form", ["array", "indented"])
+@each("piece", [64, 300, 1 << 17])
+@each("form", ["array", "indented"])
 def test_hashes_of_consecutive_data_sets_are_those_of_each(
     piece: int, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,8 +56,8 @@ def read(parts: Iterable[Split]) -> tuple[list[Event], list[Deviation]]:
     return [event for part in parts for event in part.iter_events(options=options)], deviations
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("count", [0, 1, 2, 7, 40])
+@each("form", FORMS)
+@each("count", [0, 1, 2, 7, 40])
 def test_parts_have_the_events_of_the_whole(form: str, count: int, tmp_path: Path) -> None:
     path = tmp_path / "in.json"
     path.write_bytes(text_of(count, form) or b"[]")
@@ -69,7 +69,7 @@ def test_parts_have_the_events_of_the_whole(form: str, count: int, tmp_path: Pat
         assert read(reversed(splits))[0] != whole or len(splits) == 1
 
 
-@pytest.mark.parametrize("form", FORMS)
+@each("form", FORMS)
 def test_index_plans_the_same_parts(form: str, tmp_path: Path) -> None:
     path = tmp_path / "in.json"
     path.write_bytes(text_of(40, form))
@@ -120,7 +120,7 @@ def test_error_has_its_place_in_the_whole(tmp_path: Path) -> None:
     assert part.value.location.dataset_index == 17
 
 
-@pytest.mark.parametrize("number", range(6))
+@each("number", range(6))
 def test_error_in_any_data_set_is_the_error_of_the_whole(number: int, tmp_path: Path) -> None:
     path = tmp_path / "in.ndjson"
     path.write_text("".join('{"00100020": 5}\n' if one == number else "{}            \n" for one in range(6)))
@@ -212,7 +212,7 @@ def test_file_that_changes_after_planning_is_never_read_wrongly(tmp_path: Path) 
         list(second.iter_events())
 
 
-@pytest.mark.parametrize("text", [b"[{} {}, {}, {}]", b"[{}, {}]]{}"])
+@each("text", [b"[{} {}, {}, {}]", b"[{}, {}]]{}"])
 def test_text_that_is_not_json_is_never_read_wrongly(text: bytes, tmp_path: Path) -> None:
     path = tmp_path / "in.json"
     path.write_bytes(text)
@@ -226,8 +226,8 @@ def without_numbers(events: list[Event]) -> list[tuple[object, ...]]:
     return [event[:3] if event[0] == START_DATASET else event for event in events]
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("count", [0, 1, 40])
+@each("form", FORMS)
+@each("count", [0, 1, 40])
 def test_right_guesses_have_the_events_of_the_whole(form: str, count: int, tmp_path: Path) -> None:
     path = tmp_path / "in.json"
     path.write_bytes(text_of(count, form) or b"[]")
@@ -283,7 +283,7 @@ def test_guess_reads_a_few_places_only(tmp_path: Path, monkeypatch: pytest.Monke
     assert size < 20_000
 
 
-@pytest.mark.parametrize("parts", [1, 4])
+@each("parts", [1, 4])
 def test_object_around_an_array_is_one_part(parts: int, tmp_path: Path) -> None:
     path = tmp_path / "in.json"
     path.write_bytes(b'\xef\xbb\xbf{"total": 40, "results": ' + text_of(40, "array") + b"}")

@@ -37,9 +37,7 @@ def test_output_file_gets_its_name_on_commit(tmp_path: Path) -> None:
     assert _names(tmp_path) == ["out.json"]
 
 
-@pytest.mark.parametrize(
-    "name", ["a" * 250, "\u00e9" * 120 + ".json", "a" + "\U0001f600" * 60, os.fsdecode(b"\xe9" * 250)]
-)
+@each("name", ["a" * 250, "\u00e9" * 120 + ".json", "a" + "\U0001f600" * 60, os.fsdecode(b"\xe9" * 250)])
 def test_output_name_may_have_the_maximum_length(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     with Output(path) as output:

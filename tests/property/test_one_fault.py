@@ -221,7 +221,7 @@ def _assert_costs_its_element(events: list[Event], kept: bytes, folder: Path) ->
         assert_dcmtk_reads(files)
 
 
-@pytest.mark.parametrize("is_long", [False, True])
+@each("is_long", [False, True])
 def test_fragments_that_the_transfer_syntax_excludes_cost_their_element(is_long: bool, tmp_path: Path) -> None:
     events = _in_file("1.2.840.10008.1.2.1", _FRAGMENTS)
     [value] = [one.content for one in elements(events) if one.path == "7FE00010"]
@@ -257,8 +257,8 @@ def test_value_where_the_transfer_syntax_asks_for_fragments_costs_its_element(na
     _assert_costs_its_element(_in_file(_JPEG, pixels), _item(b"") + _item(value), tmp_path)
 
 
-@pytest.mark.parametrize("vr", ["OF", "LO", "US"])
-@pytest.mark.parametrize("is_in_parts", [False, True])
+@each("vr", ["OF", "LO", "US"])
+@each("is_in_parts", [False, True])
 def test_empty_pixel_data_of_another_vr_costs_its_element(vr: str, is_in_parts: bool, tmp_path: Path) -> None:
     pixels = _pixels(vr) if is_in_parts else [(EventType.ELEMENT, 0x7FE00010, vr, ())]
     _assert_costs_its_element(_in_file(_JPEG, pixels), b"", tmp_path)
@@ -277,7 +277,7 @@ def test_cut_fragment_costs_its_element_in_a_file(cut: int, size: int, tmp_path:
     _assert_costs_its_element(found, kept, tmp_path)
 
 
-@pytest.mark.parametrize("length", [2, 5])
+@each("length", [2, 5])
 def test_fragment_of_another_length_than_its_start_says_costs_its_element(length: int, tmp_path: Path) -> None:
     pixels = [event if event[3] != 3 else (*event[:3], length) for event in _FRAGMENTS]
     _assert_costs_its_element(_in_file(_JPEG, pixels), _item(b"") + _item(b"abc\0"), tmp_path)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ _ParameterSet = type(pytest.param())
 def each(names: str | Sequence[str], cases: Iterable[Any], ids: Any = None) -> Callable[[_Test], _Test]:
     """Run a test for each case, declared as for ``pytest.mark.parametrize``.
 
-    The first case that fails ends the test, and a note of its error names it. Fixtures are made once for all cases. The
-    test is skipped only if every case is.
+    The first case that fails ends the test, and a note of its error names it. Each case has a folder ``tmp_path`` of
+    its own, and the changes of ``monkeypatch`` end with it; other fixtures are made once for all cases. The test is
+    skipped only if every case is.
     """
     keys = tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
     is_single = isinstance(names, str) and len(keys) == 1
@@ -29,7 +31,8 @@ def each(names: str | Sequence[str], cases: Iterable[Any], ids: Any = None) -> C
             skipped = []
             for number, row in enumerate(rows):
                 try:
-                    test(**fixtures, **dict(zip(keys, row.values, strict=True)))
+                    with _afresh(fixtures, number) as own:
+                        test(**own, **dict(zip(keys, row.values, strict=True)))
                 except pytest.skip.Exception as stop:
                     skipped.append(stop)
                 except BaseException as error:
@@ -46,6 +49,20 @@ def each(names: str | Sequence[str], cases: Iterable[Any], ids: Any = None) -> C
         return run
 
     return decorate
+
+
+@contextmanager
+def _afresh(fixtures: dict[str, Any], number: int) -> Iterator[dict[str, Any]]:
+    """Give a case a folder and a patcher of its own, if the test uses them."""
+    own = dict(fixtures)
+    if "tmp_path" in own:
+        own["tmp_path"] = own["tmp_path"] / str(number)
+        own["tmp_path"].mkdir()
+    if "monkeypatch" in own:
+        with pytest.MonkeyPatch.context() as own["monkeypatch"]:
+            yield own
+    else:
+        yield own
 
 
 class _Row:

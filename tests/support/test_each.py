@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from tests.support.each import each
@@ -31,3 +34,17 @@ def test_test_without_a_case_that_runs_is_skipped() -> None:
 
     with pytest.raises(pytest.skip.Exception, match="0"):
         test()
+
+
+def test_each_case_has_a_folder_and_a_patcher_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @each("outer", range(2))
+    @each("inner", range(2))
+    def test(outer: int, inner: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "STREAMDICOM_OF_A_CASE" not in os.environ
+        monkeypatch.setenv("STREAMDICOM_OF_A_CASE", "yes")
+        assert list(tmp_path.iterdir()) == []
+        (tmp_path / "file").touch()
+
+    test(tmp_path=tmp_path, monkeypatch=monkeypatch)
+    assert len(list(tmp_path.rglob("file"))) == 4
+    assert "STREAMDICOM_OF_A_CASE" not in os.environ

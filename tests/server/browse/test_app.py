@@ -19,6 +19,7 @@ import streamdicom
 from streamdicom.server.browse.search import Query
 from tests.server.browse import sources
 from tests.server.browse.sources import UID, array, page
+from tests.support.each import each
 
 _COUNT = 40
 
@@ -460,7 +461,7 @@ def _found_by(client: TestClient, word: str) -> list[int]:
     return [number for line in found for number in json.loads(line)["numbers"]]
 
 
-@pytest.mark.parametrize("word", [".*", "[x]", "(", "\\", "^$", "+?", "{2}", "|", '"q"', "\\d", "a."])
+@each("word", [".*", "[x]", "(", "\\", "^$", "+?", "{2}", "|", '"q"', "\\d", "a."])
 def test_words_are_no_patterns(tmp_path: Path, word: str) -> None:
     path = tmp_path / "a.json"
     value = r'a.*[x](\^$+?){2}|"q"\d'
@@ -471,7 +472,7 @@ def test_words_are_no_patterns(tmp_path: Path, word: str) -> None:
         assert json.loads(line)["numbers"] == [1]
 
 
-@pytest.mark.parametrize(
+@each(
     ("word", "expected"),
     [
         ("yamada", [0, 1, 2]),

@@ -21,6 +21,7 @@ from streamdicom.server.browse.numbers import Lookup
 from streamdicom.server.browse.search import Query, find_uid, search
 from streamdicom.server.browse.units import SourceChangedError
 from tests.server.browse.sources import UID, array, lines, members, tarred, xml, zipped
+from tests.support.each import each
 from tests.support.memory import peak
 
 _COUNT = 40
@@ -103,7 +104,7 @@ def test_the_index_beside_a_source_is_used(tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.iterdir()) == ["a.json", "a.json.sdx"]
 
 
-@pytest.mark.parametrize("change", ["append", "replace", "remove"])
+@each("change", ["append", "replace", "remove"])
 def test_changed_source_is_an_error_and_never_another_data_set(tmp_path: Path, change: str) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(array(3))
@@ -133,7 +134,7 @@ def test_faulty_inputs_are_problems(tmp_path: Path) -> None:
         assert problems == ["bad.dcm", "bad.zip"]
 
 
-@pytest.mark.parametrize(("text", "count"), [(b"[]", 0), (b"[ ]\n", 0), (b"[" * 1000, 1), (b'["x", 1]', 1)])
+@each(("text", "count"), [(b"[]", 0), (b"[ ]\n", 0), (b"[" * 1000, 1), (b'["x", 1]', 1)])
 def test_text_without_data_sets_is_a_problem_unless_it_is_empty(tmp_path: Path, text: bytes, count: int) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(text)

@@ -31,6 +31,7 @@ from streamdicom.server.catalog.database import ASIDE
 from streamdicom.server.qido.attributes import Level
 from streamdicom.server.qido.plan import Plan, Renderer
 from tests.server.corpus import DATES, MODALITIES, dataset, fill, has_wild_value, studies, write
+from tests.support.each import each
 from tests.support.memory import peak
 
 _COUNT = 96
@@ -412,9 +413,7 @@ def test_file_replaced_by_a_link_out_of_the_folder_is_not_read(tmp_path: Path) -
         assert _uids(index) == []
 
 
-@pytest.mark.parametrize(
-    "name", ["new\nline.dcm", "sp ace'\".dcm", "%00;.dcm", os.fsdecode(b"\xff\xfe.dcm"), "ä*?.dcm"]
-)
+@each("name", ["new\nline.dcm", "sp ace'\".dcm", "%00;.dcm", os.fsdecode(b"\xff\xfe.dcm"), "ä*?.dcm"])
 def test_names_may_be_anything(tmp_path: Path, name: str) -> None:
     try:
         write(tmp_path / name, dataset(0))
@@ -599,8 +598,8 @@ def test_memory_does_not_grow_with_the_number_of_instances(tmp_path: Path) -> No
         assert many < few + 256 * 1024
 
 
-@pytest.mark.parametrize("text", ["", "InstanceNumber=1", "PatientName=a*&00400275.00400009=S1"])
-@pytest.mark.parametrize("study", [None, "1.2.1.0"])
+@each("text", ["", "InstanceNumber=1", "PatientName=a*&00400275.00400009=S1"])
+@each("study", [None, "1.2.1.0"])
 def test_no_result_waits_for_others_to_be_sorted(tmp_path: Path, text: str, study: str | None) -> None:
     query = parse_query(Level.INSTANCE, text)
     with Catalog(tmp_path) as index, index._database.reading() as connection:

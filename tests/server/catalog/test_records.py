@@ -12,6 +12,7 @@ from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.server.catalog.records import FileKind, Record, kind_of_file, read_range, records
 from streamdicom.server.qido.attributes import COLUMNS, Level
 from tests.server.corpus import dataset, write
+from tests.support.each import each
 
 
 def _column(record: Record, level: Level, keyword: str) -> str | None:
@@ -23,7 +24,7 @@ def _json(path: Path, text: str) -> list[Record | StreamDicomError]:
     return list(records(str(path), FileKind.JSON))
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "kind"),
     [
         (bytes(128) + b"DICM", FileKind.DICOM), (b"[", FileKind.JSON), (b"\xef\xbb\xbf \n{", FileKind.JSON),
@@ -60,8 +61,8 @@ def test_long_element_is_not_indexed(tmp_path: Path) -> None:
     assert sum(len(row.attributes) for row in record.rows) < 4096
 
 
-@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
-@pytest.mark.parametrize("uid", ["", "../..", "1.2\n", "1" * 65])
+@each("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
+@each("uid", ["", "../..", "1.2\n", "1" * 65])
 def test_data_set_without_uids_is_an_error(tmp_path: Path, keyword: str, uid: str) -> None:
     element = {"StudyInstanceUID": "0020000D", "SeriesInstanceUID": "0020000E", "SOPInstanceUID": "00080018"}[keyword]
     texts = [dataset(number).to_json_dict() for number in range(3)]

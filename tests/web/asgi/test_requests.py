@@ -24,6 +24,7 @@ from starlette.requests import Request
 
 from streamdicom import DirectoryStore, InputError
 from streamdicom.web.asgi.requests import iter_request_datasets
+from tests.support.each import each
 from tests.web.asgi.receiving import described
 from tests.web.client.server import Server, serving
 
@@ -454,7 +455,7 @@ def test_result_does_not_depend_on_chunking(name: str) -> None:
     assert bool(whole[1]) is (name in _FAULTS or "half" in name)
 
 
-@pytest.mark.parametrize("name", ["metadata and bulk data", "XML", "files", "JSON"])
+@each("name", ["metadata and bulk data", "XML", "files", "JSON"])
 def test_task_that_is_cancelled_anywhere_leaves_nothing_open(name: str, tmp_path: Path) -> None:
     content_type, body, _ = _WHOLE[name]
     cut = max(1, len(body) // 7)
