@@ -18,14 +18,15 @@ from tests.archive.corpus import dataset, file_bytes, files, truncated, uid
 from tests.cli.running import run
 
 
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of 70 files, some of which fail, and NDJSON of 200 data sets."""
-    files(tmp_path / "in", 70)
-    truncated(tmp_path / "in" / "00033.dcm")
+    folder = tmp_path_factory.mktemp("corpus")
+    files(folder, 70)
+    truncated(folder / "00033.dcm")
     large = [dataset(number, ImageComments="},{" * 500) for number in range(100, 300)]
-    streamdicom.dump(large, tmp_path / "in" / "z.ndjson")
-    return tmp_path / "in"
+    streamdicom.dump(large, folder / "z.ndjson")
+    return folder
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ _ANY = st.text(st.characters(codec=None, exclude_categories=()), max_size=300) |
 
 
 @given(st.dictionaries(st.sampled_from([_STUDY, _SERIES, SOP_INSTANCE_UID, _PATIENT, 0x00100010, 0x00080060]), _ANY))
-@pytest.mark.parametrize("layout", _LAYOUTS)
+@each("layout", _LAYOUTS)
 def test_no_value_makes_an_unsafe_path(layout: str, values: dict[int, str]) -> None:
     path = Layout(layout).path(values, 7)
     path.encode()

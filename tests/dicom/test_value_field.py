@@ -33,8 +33,8 @@ def _pydicom(vr: str, data: bytes, little_endian: bool = True) -> DataElement:
     return convert_raw_data_element(raw, encoding=["iso8859"])
 
 
-@pytest.mark.parametrize("vr", _TEXT)
 @given(data=_bytes)
+@each("vr", _TEXT)
 def test_text_is_decoded_as_by_pydicom(vr: str, data: bytes) -> None:
     values = DECODERS[vr](data, True)
     assert values is not None
@@ -78,9 +78,9 @@ def test_values_are_decoded(vr: str, data: bytes, values: tuple[Any, ...]) -> No
     assert DECODERS[vr](data, True) == values
 
 
-@pytest.mark.parametrize("vr", _NUMBERS)
-@pytest.mark.parametrize("little_endian", [True, False])
 @given(data=st.binary(min_size=1, max_size=24))
+@each("vr", _NUMBERS)
+@each("little_endian", [True, False])
 def test_numbers_are_decoded_as_by_pydicom(vr: str, little_endian: bool, data: bytes) -> None:
     values = DECODERS[vr](data, little_endian)
     size = 4 if vr == "AT" else struct.calcsize(f"={VRS[vr].code}")
@@ -144,9 +144,9 @@ def test_values_that_would_not_survive_a_round_trip_are_not_encoded(vr: str, val
     assert ENCODERS[vr](values) is None, why
 
 
-@pytest.mark.parametrize("vr", _TEXT)
 @given(texts=st.lists(st.text(st.sampled_from("aB1 .^\0\t\né"), min_size=1, max_size=4), min_size=1, max_size=3))
 @pytest.mark.slow
+@each("vr", _TEXT)
 def test_pydicom_decodes_the_encoded_values(vr: str, texts: list[str]) -> None:
     is_name = VRS[vr].form is Form.PERSON_NAME
     values = tuple((text, "", "") if is_name else text for text in texts)
@@ -166,8 +166,8 @@ def test_name_is_split_at_its_first_two_equals_signs() -> None:
     assert split_name("") == ("", "", "")
 
 
-@pytest.mark.parametrize("word", [1, 2, 4, 8])
 @given(data=st.binary(max_size=40))
+@each("word", [1, 2, 4, 8])
 def test_words_are_swapped_and_swapped_back(word: int, data: bytes) -> None:
     swapped = swap_words(data, word)
     assert swap_words(swapped, word) == data

@@ -69,7 +69,7 @@ def single_bytes(data: bytes) -> list[bytes]:
 def ways_to_cut(data: bytes) -> Iterator[list[bytes]]:
     yield [data]
     yield single_bytes(data)
-    yield [b"", *single_bytes(data), b""]
+    yield [b"", data[:1], data[1:], b""]
     for cut in range(1, len(data)):
         yield [data[:cut], data[cut:]]
 

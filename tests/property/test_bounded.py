@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from streamdicom import EventParser, Limits, ReadOptions
 from streamdicom._push import PIECE_SIZE
 from streamdicom.events import Event, EventType
+from tests.support.each import each
 from tests.support.events import dataset
 from tests.support.roads import write
 from tests.support.strategies import cuts
@@ -58,11 +59,11 @@ def _encoded(events: list[Event], encoding: str) -> bytes:
     return _deflated(write(events, "dicom")) if encoding == "deflated" else write(events, encoding)
 
 
-@pytest.mark.parametrize("encoding", _ENCODINGS)
-@pytest.mark.parametrize("shape", _SHAPES)
 @given(count=st.integers(2, 1000), source=st.data())
 @settings(max_examples=25)
 @pytest.mark.slow
+@each("encoding", _ENCODINGS)
+@each("shape", _SHAPES)
 def test_call_returns_a_bounded_number_of_events(encoding: str, shape: str, count: int, source: st.DataObject) -> None:
     data = _encoded(dataset(_SHAPES[shape](count)), encoding)
     parser = EventParser(options=ReadOptions(limits=Limits(max_expansion_ratio=1_000_000)))

@@ -80,10 +80,10 @@ def test_odd_element_is_written_as_it_is_or_refused(form: str, content: list[Eve
         assert_same(events, data, form)
 
 
-@pytest.mark.parametrize("form", FORMATS)
 @given(content=any_element(0))
 @settings(max_examples=_EXAMPLES)
 @pytest.mark.slow
+@each("form", FORMATS)
 def test_element_is_written_as_it_is_or_refused(form: str, content: list[Event]) -> None:
     events = dataset(content)
     data = written(events, form)
@@ -91,9 +91,9 @@ def test_element_is_written_as_it_is_or_refused(form: str, content: list[Event])
         assert_same(events, data, form)
 
 
-@pytest.mark.parametrize("form", FORMATS)
 @given(content=members(2))
 @pytest.mark.slow
+@each("form", FORMATS)
 def test_data_set_is_written_as_it_is_or_refused(form: str, content: list[Event]) -> None:
     events = dataset(content)
     data = written(events, form)

@@ -74,10 +74,10 @@ def _others(events: list[Event]) -> list[Element]:
     return [element for element in elements(events) if f"{_FAULTY:08X}" not in element.path]
 
 
-@pytest.mark.parametrize("on_error", ["skip", "keep"])
-@pytest.mark.parametrize("fault", _JSON_FAULTS)
 @given(content=_neighbours())
 @settings(max_examples=20)
+@each("on_error", ["skip", "keep"])
+@each("fault", _JSON_FAULTS)
 def test_fault_in_json_costs_its_element(on_error: OnError, fault: str, content: list[Event]) -> None:
     events = dataset(content)
     text = write(events, "json").decode().replace('{"vr":"LO","Value":["FAULT"]}', fault)
@@ -99,10 +99,10 @@ def test_bare_nonfinite_costs_its_element(on_error: OnError, fault: str) -> None
     assert_agree(found.events)
 
 
-@pytest.mark.parametrize("on_error", ["skip", "keep"])
-@pytest.mark.parametrize("fault", _XML_FAULTS)
 @given(content=_neighbours())
 @settings(max_examples=20)
+@each("on_error", ["skip", "keep"])
+@each("fault", _XML_FAULTS)
 def test_fault_in_xml_costs_its_element(on_error: OnError, fault: str, content: list[Event]) -> None:
     events = dataset(content)
     marker = r'<DicomAttribute[^>]*><Value number="1">FAULT</Value></DicomAttribute>'
@@ -121,10 +121,10 @@ _FILE_FAULTS = {
 }
 
 
-@pytest.mark.parametrize("on_error", ["skip", "keep", None])
-@pytest.mark.parametrize("name", _FILE_FAULTS)
 @given(content=_neighbours())
 @settings(max_examples=20)
+@each("on_error", ["skip", "keep", None])
+@each("name", _FILE_FAULTS)
 def test_fault_in_a_file_costs_its_element(on_error: OnError | None, name: str, content: list[Event]) -> None:
     events = dataset(content)
     data = write(events, "dicom")

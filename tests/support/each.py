@@ -17,8 +17,8 @@ def each(names: str | Sequence[str], cases: Iterable[Any], ids: Any = None) -> C
     """Run a test for each case, declared as for ``pytest.mark.parametrize``.
 
     The first case that fails ends the test, and a note of its error names it. Each case has a folder ``tmp_path`` of
-    its own, and the changes of ``monkeypatch`` end with it; other fixtures are made once for all cases. The test is
-    skipped only if every case is.
+    its own, and the changes of ``monkeypatch`` end with it; other fixtures are made once for all cases, as are the
+    examples of ``given``, which stands above. The test is skipped only if every case is.
     """
     keys = tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
     is_single = isinstance(names, str) and len(keys) == 1
@@ -27,7 +27,8 @@ def each(names: str | Sequence[str], cases: Iterable[Any], ids: Any = None) -> C
     assert rows
 
     def decorate(test: _Test) -> _Test:
-        def run(**fixtures: Any) -> None:
+        def run(*drawn: Any, **fixtures: Any) -> None:
+            fixtures |= zip(run.__signature__.parameters, drawn, strict=False)  # type: ignore[attr-defined]
             skipped = []
             for number, row in enumerate(rows):
                 try:

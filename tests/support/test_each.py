@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.each import each
 
@@ -48,3 +50,15 @@ def test_each_case_has_a_folder_and_a_patcher_of_its_own(tmp_path: Path, monkeyp
     test(tmp_path=tmp_path, monkeypatch=monkeypatch)
     assert len(list(tmp_path.rglob("file"))) == 4
     assert "STREAMDICOM_OF_A_CASE" not in os.environ
+
+
+def test_each_case_has_all_examples() -> None:
+    seen = set()
+
+    @given(text=st.sampled_from("abc"))
+    @each("number", range(2))
+    def test(number: int, text: str) -> None:
+        seen.add((number, text))
+
+    test()
+    assert seen == {(number, text) for number in range(2) for text in "abc"}

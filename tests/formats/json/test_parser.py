@@ -267,10 +267,10 @@ CASES: list[Case] = [
 
 
 def check(text: str, expected: list[Event], limits: Limits) -> None:
-    for around in SURROUNDINGS:
-        whole = around.before + text + around.behind
-        events = read_well(whole, ReadOptions(limits=limits))
-        assert events == shown([*around.events_before, *in_dataset(expected, around.index), *around.events_behind])
+    """Check the events of a data set alone, and of one at the start and one at the end of an array."""
+    assert read_well(text, ReadOptions(limits=limits)) == shown(in_dataset(expected))
+    events = read_well(f"[{text},{OTHER},{text}]", ReadOptions(limits=limits))
+    assert events == shown([*in_dataset(expected), *other(1), *in_dataset(expected, 2)])
 
 
 @each(("text", "expected"), cases(CASES))

@@ -838,10 +838,10 @@ def lengths_are_left_out(draw: st.DataObject, dataset: Dataset) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, about long values and unknown tags
-@pytest.mark.parametrize("uid", UIDS)
-@pytest.mark.parametrize("public", [True, False])
 @given(draw=st.data())
 @pytest.mark.slow
+@each("uid", UIDS)
+@each("public", [True, False])
 def test_random_data_sets_are_read_as_pydicom_reads_them(uid: str, public: bool, draw: st.DataObject) -> None:
     made = draw.draw(datasets(public=public))
     lengths_are_left_out(draw, made)

@@ -106,7 +106,6 @@ def test_reading_stops_within_a_sequence_before_other_bytes() -> None:
     assert run(data + bytes(20)) == (len(data), sequence(REFERENCES)[:1], True)
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS, ids=["implicit", "explicit", "big endian"])
 @given(
     st.lists(
         st.one_of(
@@ -117,6 +116,7 @@ def test_reading_stops_within_a_sequence_before_other_bytes() -> None:
     ).map(b"".join),
     st.integers(0, 100),
 )
+@each("encoding", ENCODINGS, ids=["implicit", "explicit", "big endian"])
 def test_reading_random_bytes_never_raises(encoding: Encoding, data: bytes, end: int) -> None:
     for limit in (end, NO_END):
         if limit >= 8:

@@ -1005,9 +1005,9 @@ def test_bundled_files_round_trip(path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("public", [True, False])
 @given(draw=st.data())
 @pytest.mark.slow
+@each("public", [True, False])
 def test_random_data_sets_are_read_by_pydicom(public: bool, draw: st.DataObject) -> None:
     made: Dataset = draw.draw(datasets(public=public))
     events = [event for batch in walk(made) for event in batch]
