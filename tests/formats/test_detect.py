@@ -85,9 +85,16 @@ _COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+def _bytes(stream: bytes) -> list[bytes]:
+    return [stream[at : at + 1] for at in range(len(stream))]
+
+
 def _cuts(stream: bytes) -> Iterator[list[bytes]]:
+    """Cut a stream in several ways, one of which has single bytes beyond the head and at the end."""
+    head, end = HEAD_SIZE + 1000, max(HEAD_SIZE + 1000, len(stream) - 100)
+    middle = [stream[at : min(at + 500, end)] for at in range(head, end, 500)]
     yield [stream]
-    yield [stream[at : at + 1] for at in range(len(stream))]
+    yield [*_bytes(stream[:head]), *middle, *_bytes(stream[end:])]
     yield [b"", stream[:2], b"", stream[2:]]
     yield [stream[:131], stream[131:133], stream[133:]]
 

@@ -24,7 +24,8 @@ LONG_VRS = ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "U
 
 PREAMBLE = bytes(128) + b"DICM"
 
-_EDGE = 2048  # bytes at each end of a long stream
+_LONG = 8192
+_EDGE = 512  # bytes at each end of a long stream, which have its first and its last elements
 
 
 class Layout(NamedTuple):
@@ -188,10 +189,11 @@ def cut_in_all_ways(data: bytes) -> list[list[bytes]]:
 
     Only the ends of a long stream are cut into single bytes.
     """
-    begin, end = (len(data), len(data)) if len(data) < 4 * _EDGE else (_EDGE, len(data) - _EDGE)
+    is_long = len(data) >= _LONG
+    begin, end = (_EDGE, len(data) - _EDGE) if is_long else (len(data), len(data))
     first, middle, last = data[:begin], cut(data[begin:end], 997), data[end:]
     fine = [[*cut(first, *lengths), *middle, *cut(last, *lengths)] for lengths in ((1,), (2, 3, 7))]
-    return [*fine, cut(data, 131, 1, 0, 64), cut(data, 4099)]
+    return [*fine, cut(data, *(1031, 1, 0, 511) if is_long else (131, 1, 0, 64)), cut(data, 4099)]
 
 
 def parse_in_all_ways(
