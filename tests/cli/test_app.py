@@ -176,7 +176,7 @@ _CTRL_C = "os.kill(os.getpid(), signal.SIGINT)"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
+@each(
     ("module", "code", "argument", "stdout"),
     [
         pytest.param("typing", _CTRL_C, "demo", b"", id="before the command"),

@@ -16,6 +16,7 @@ import streamdicom
 from streamdicom.cli.exit_codes import exit_code_of
 from streamdicom.cli.terminal import Console, console, plain
 from tests.cli.running import COMMAND, dataset, dicom_file, run_shell
+from tests.support.each import each
 
 _FULL = Path("/dev/full")
 _PRINTING = ["--version", "show --help", "show FILE", "convert FILE -", "export FILE -o -"]
@@ -84,8 +85,8 @@ def test_closed_standard_input_is_empty() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("command", _PRINTING)
+@each("unbuffered", ["", "1"])
+@each("command", _PRINTING)
 def test_closed_standard_output_is_an_error(command: str, unbuffered: str, tmp_path: Path) -> None:
     line = f"streamdicom {command}".replace("FILE", str(dicom_file(tmp_path / "in.dcm")))
     result = run_shell(f"{line} >&-", PYTHONUNBUFFERED=unbuffered)
@@ -94,8 +95,8 @@ def test_closed_standard_output_is_an_error(command: str, unbuffered: str, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("command", _PRINTING)
+@each("unbuffered", ["", "1"])
+@each("command", _PRINTING)
 def test_broken_pipe_ends_the_command_quietly(command: str, unbuffered: str, tmp_path: Path) -> None:
     line = f"streamdicom {command}".replace("FILE", str(dicom_file(tmp_path / "in.dcm")))
     reader, writer = os.pipe()
@@ -107,8 +108,8 @@ def test_broken_pipe_ends_the_command_quietly(command: str, unbuffered: str, tmp
 
 @pytest.mark.slow
 @pytest.mark.skipif(not _FULL.exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("command", _PRINTING)
+@each("unbuffered", ["", "1"])
+@each("command", _PRINTING)
 def test_full_standard_output_has_its_own_exit_code(command: str, unbuffered: str, tmp_path: Path) -> None:
     line = f"streamdicom {command}".replace("FILE", str(dicom_file(tmp_path / "in.dcm")))
     result = run_shell(f"{line} >{_FULL}", PYTHONUNBUFFERED=unbuffered)
@@ -133,7 +134,7 @@ def test_summary_that_cannot_be_printed_is_no_error(unbuffered: str, tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["out.json", "out.xml", "out.dcm"])
+@each("name", ["out.json", "out.xml", "out.dcm"])
 def test_full_disk_is_reported_with_the_name_of_the_output(name: str, tmp_path: Path) -> None:
     source = tmp_path / ("in.json" if name == "out.dcm" else "in.dcm")
     ds = dataset()

@@ -64,7 +64,7 @@ def test_json_of_pydicom_is_read_as_by_pydicom(path: Path) -> None:
     assert loaded == expected
 
 
-@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
+@each("path", _FILES, ids=lambda path: path.name)
 @pytest.mark.slow
 def test_raw_and_converted_elements_are_written_alike(path: Path) -> None:
     raw, converted = _read(path), _read(path)

@@ -85,7 +85,7 @@ def test_files_are_found() -> None:
     assert sum(_run(path, "-fc", "+m")[0] in (0, _ENCAPSULATED) for path in files()) > 100
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+@each("path", files(), ids=lambda path: path.name)
 @pytest.mark.slow
 def test_file_is_read_from_json_as_by_pydicom(path: Path) -> None:
     log = DeviationLog()
@@ -96,7 +96,7 @@ def test_file_is_read_from_json_as_by_pydicom(path: Path) -> None:
     assert set(log.counts) == _codes(path)
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+@each("path", files(), ids=lambda path: path.name)
 @pytest.mark.slow
 def test_white_space_and_file_meta_do_not_change_events(path: Path) -> None:
     with_meta = _events(_json(path, "-fc", "+m"))

@@ -14,6 +14,7 @@ import streamdicom
 from streamdicom import ReadOptions, WriteOptions
 from streamdicom.cli.diff import diff_files
 from tests.conformance.bundled import files
+from tests.support.each import each
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]  # many test files have defects on purpose
 
@@ -46,7 +47,7 @@ _OTHER_VR = {("SC_rgb_jpeg_dcmd.dcm", "copy without its encoding")}
 
 
 @pytest.mark.parametrize("way", _WAYS)
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+@each("path", files(), ids=lambda path: path.name)
 def test_data_set_equals_its_file(path: Path, way: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
     if (path.name, way) in _OTHER_VR:

@@ -44,7 +44,7 @@ def _codes(members: dict[str, dict[str, Any]]) -> Iterator[str]:
                 yield from _codes(value)
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+@each("path", files(), ids=lambda path: path.name)
 @pytest.mark.slow
 def test_file_is_read_from_json_as_by_pydicom(path: Path) -> None:
     loaded = streamdicom.loads(_text(path))

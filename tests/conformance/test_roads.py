@@ -11,6 +11,7 @@ from streamdicom import DeviationLog, ReadOptions, StreamDicomError, WriteOption
 from streamdicom.cli.convert import convert_file
 from streamdicom.cli.diff import diff_files
 from tests.conformance.bundled import files
+from tests.support.each import each
 from tests.support.roads import Element, elements, read
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # many test files have defects on purpose
@@ -19,7 +20,7 @@ _MAX_SIZE = 300_000  # bytes
 _FILES = [path for path in files() if path.stat().st_size <= _MAX_SIZE]
 
 
-@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
+@each("path", _FILES, ids=lambda path: path.name)
 @pytest.mark.slow
 def test_file_is_the_same_on_all_roads(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     roads = {"json": tmp_path / "road.json", "xml": tmp_path / "road.xml", "dicom": tmp_path / "road.dcm"}

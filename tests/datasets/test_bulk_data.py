@@ -412,8 +412,8 @@ def test_handler_without_uri_raises() -> None:
 # --- out to a store and in again ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [*ENCAPSULATED, _FILES / "CT_small.dcm"], ids=lambda path: path.name)
-@pytest.mark.parametrize("frames", [False, True])
+@each("path", [*ENCAPSULATED, _FILES / "CT_small.dcm"], ids=lambda path: path.name)
+@each("frames", [False, True])
 @pytest.mark.slow
 def test_file_round_trips_through_store(path: Path, frames: bool, tmp_path: Path) -> None:
     source = dcmread(path)

@@ -79,7 +79,7 @@ def test_number_of_characters_and_escape_sequence(number: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("term", TERMS)
+@each("term", TERMS)
 @pytest.mark.slow
 def test_every_character_makes_the_round_trip(term: str) -> None:
     terms = [term] if not TERMS[term].has_extensions else ["", term]

@@ -105,8 +105,8 @@ _FILES = ["CT_small", "MR_small_bigendian", "reportsi", "rtplan", "rtdose_1frame
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", _FILES)
-@pytest.mark.parametrize("options", [[], _ALL])
+@each("name", _FILES)
+@each("options", [[], _ALL])
 def test_roads_agree(name: str, options: list[str]) -> None:
     path = Path(pydicom.__file__).parent / "data" / "test_files" / f"{name}.dcm"
     sources: list[Any] = [path]

@@ -895,7 +895,7 @@ def check_fault(fault: Fault, around: Surroundings) -> None:
     assert events == shown([*around.events_before, *in_dataset(fault.before, around.index)[:-1]])
 
 
-@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.id) for fault in FAULTS])
+@each("fault", [pytest.param(fault, id=fault.id) for fault in FAULTS])
 @pytest.mark.slow
 def test_fault_is_an_error_with_its_place(fault: Fault) -> None:
     for around in SURROUNDINGS:

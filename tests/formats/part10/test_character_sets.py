@@ -193,7 +193,7 @@ def test_dcmtk_reads_the_same_from_combinations(seed: int, tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(not shutil.which("iconv"), reason="iconv is not installed")
-@pytest.mark.parametrize(("term", "codec"), [("ISO 2022 IR 87", "ISO-2022-JP"), ("ISO 2022 IR 159", "ISO-2022-JP-2")])
+@each(("term", "codec"), [("ISO 2022 IR 87", "ISO-2022-JP"), ("ISO 2022 IR 159", "ISO-2022-JP-2")])
 @pytest.mark.slow
 def test_iconv_has_the_same_japanese_characters(term: str, codec: str) -> None:
     text = "".join(characters(one) for one in sets_of(term))

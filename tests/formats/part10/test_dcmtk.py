@@ -17,6 +17,7 @@ import pytest
 import streamdicom
 from streamdicom import WriteOptions
 from streamdicom.filters.file_meta import needed_file_meta
+from tests.support.each import each
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("dcmdump"), reason="dcmdump is not installed (Debian package dcmtk)"),
@@ -70,7 +71,7 @@ def _known(elements: list[tuple[str, ...]], others: list[tuple[str, ...]]) -> li
     return [element[:2] if element[:2] in unknown else element for element in elements]
 
 
-@pytest.mark.parametrize("path", _files(), ids=lambda path: path.name)
+@each("path", _files(), ids=lambda path: path.name)
 @pytest.mark.slow
 def test_dcmtk_reads_the_same_elements_after_a_json_round_trip(path: Path, tmp_path: Path) -> None:
     if path.name in _NOT_READ:

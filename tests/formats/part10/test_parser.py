@@ -1116,7 +1116,7 @@ def test_nested_sequences_are_bounded_by_the_limits() -> None:
                 assert error.location == Location(len(start(to.uid)) + len(before), 0, path)
 
 
-@pytest.mark.parametrize("vr", ["PN", "DS", "IS"])
+@each("vr", ["PN", "DS", "IS"])
 @pytest.mark.slow
 def test_length_of_a_value_without_segments_is_bounded(vr: str) -> None:
     tag = {"PN": NAME, "DS": 0x30060050, "IS": 0x00200013}[vr]
@@ -1268,7 +1268,7 @@ def damaged(source: random.Random, data: bytes) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("path", SMALL, ids=lambda path: path.name)
+@each("path", SMALL, ids=lambda path: path.name)
 @pytest.mark.slow
 def test_damaged_file_is_read_or_refused(path: Path) -> None:
     source = random.Random(path.name)
