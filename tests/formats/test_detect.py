@@ -90,7 +90,7 @@ def _bytes(stream: bytes) -> list[bytes]:
 
 
 def _cuts(stream: bytes) -> Iterator[list[bytes]]:
-    """Cut a stream in several ways, one of which has single bytes beyond the head and at the end."""
+    """Cut a stream in several ways, once into bytes within its head and its end."""
     head, end = HEAD_SIZE + 1000, max(HEAD_SIZE + 1000, len(stream) - 100)
     middle = [stream[at : min(at + 500, end)] for at in range(head, end, 500)]
     yield [stream]

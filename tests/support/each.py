@@ -67,7 +67,7 @@ def _afresh(fixtures: dict[str, Any], number: int) -> Iterator[dict[str, Any]]:
 
 
 class _Row:
-    """The values of a case, which has a name only if it fails, as its values may be long."""
+    """The values of a case, and its name if it fails, as values may be long."""
 
     def __init__(self, case: Any, is_single: bool) -> None:
         self._id = None

@@ -267,7 +267,7 @@ CASES: list[Case] = [
 
 
 def check(text: str, expected: list[Event], limits: Limits) -> None:
-    """Check the events of a data set alone, and of one at the start and one at the end of an array."""
+    """Check the events of a data set alone, and at both ends of an array."""
     assert read_well(text, ReadOptions(limits=limits)) == shown(in_dataset(expected))
     events = read_well(f"[{text},{OTHER},{text}]", ReadOptions(limits=limits))
     assert events == shown([*in_dataset(expected), *other(1), *in_dataset(expected, 2)])
