@@ -2,14 +2,15 @@
 
 The module ``dataclasses`` takes as long to import as Python to start, and compiles six methods for each class, so every
 command would wait for it. Records share all methods but ``__init__``, and the functions of ``dataclasses`` accept them.
-``typing.NamedTuple`` compiles the annotation of each field, which doubles the time that a named tuple takes.
+``typing.NamedTuple`` compiles the annotation of each field, and ``collections.namedtuple`` the method ``__new__`` of
+each class. Named tuples share all other methods, and compile that one when they are first made.
 """
 
 from __future__ import annotations
 
 import sys
-from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from operator import attrgetter
 
 from streamdicom._typing import TYPE_CHECKING, Any, NoReturn
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     __all__ = ["NamedTuple", "field", "is_record", "record", "replace"]
 else:
+    from _collections import _tuplegetter  # which collections.namedtuple has, too
 
     def record(*, frozen: bool = False, slots: bool = False) -> Callable[[type], type]:
         """Return a decorator with the arguments of ``dataclasses.dataclass``.
@@ -61,13 +63,12 @@ else:
 
     class _NamedTupleType(type):
         def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> type:
-            fields = namespace.pop("__annotations__")
-            defaults = [namespace.pop(one) for one in fields if one in namespace]
-            made = namedtuple(name, fields, defaults=defaults, module=namespace["__module__"])
-            made.__annotations__ = fields
-            for key, value in namespace.items():
-                setattr(made, key, value)
-            return made
+            fields = tuple(namespace["__annotations__"])
+            defaults = {one: namespace.pop(one) for one in fields if one in namespace}
+            namespace |= {one: _tuplegetter(number, None) for number, one in enumerate(fields)}
+            namespace |= {"_fields": fields, "_field_defaults": defaults, "__match_args__": fields}
+            namespace |= {"__slots__": (), "__new__": _LateNew(fields, defaults)}
+            return type(name, (_NamedTuple,), namespace)
 
     NamedTuple = type.__new__(_NamedTupleType, "NamedTuple", (), {})
     """The base class of named tuples, as ``typing.NamedTuple``."""
@@ -80,6 +81,57 @@ def is_record(value: object) -> bool:
     False
     """
     return "__dataclass_fields__" in vars(type(value))
+
+
+class _NamedTuple(tuple[Any, ...]):
+    """The methods of all named tuples, as ``collections.namedtuple`` has them."""
+
+    __slots__ = ()
+    _fields: tuple[str, ...]
+
+    @classmethod
+    def _make(cls, values: Iterable[Any]) -> _NamedTuple:
+        return cls(*values)
+
+    def _replace(self, /, **changes: Any) -> _NamedTuple:
+        return type(self)(**(self._asdict() | changes))
+
+    __replace__ = _replace  # for ``copy.replace`` of Python 3.13
+
+    def _asdict(self) -> dict[str, Any]:
+        return dict(zip(self._fields, self, strict=True))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._asdict().items())})"
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return tuple(self)
+
+
+class _LateNew:
+    """The method ``__new__`` of a named tuple, compiled when it is first used.
+
+    Args:
+        fields: The names of the values.
+        defaults: The default values, which the last fields have.
+    """
+
+    def __init__(self, fields: tuple[str, ...], defaults: dict[str, Any]) -> None:
+        self._fields, self._defaults = ", ".join(fields), tuple(defaults.values())
+
+    def __set_name__(self, owner: type, _: str) -> None:
+        self._owner = owner
+
+    def __get__(self, _: object, __: type) -> Any:
+        text = f"lambda cls, {self._fields}: new(cls, ({self._fields},))"
+        new = eval(text, {"new": tuple.__new__})  # noqa: S307 - names of fields only
+        new.__defaults__, new.__name__, new.__qualname__ = (
+            self._defaults,
+            "__new__",
+            f"{self._owner.__qualname__}.__new__",
+        )
+        setattr(self._owner, "__new__", staticmethod(new))  # noqa: B010 - so this method is not called again
+        return new
 
 
 class _Field:
@@ -177,6 +229,7 @@ def _refuse(verb: str, name: str) -> NoReturn:
     raise FrozenInstanceError(f"cannot {verb} field {name!r}")
 
 
+_FEW = 8  # instances
 _OF_DATACLASS = ("__dataclass_fields__", "__dataclass_params__")
 
 
@@ -211,9 +264,9 @@ _FACTORY = _Factory()
 
 
 class _LateInit:
-    """The method ``__init__``, compiled when it is first used.
+    """The method ``__init__``, compiled when a record is made often.
 
-    A command uses few of its records.
+    A command uses few of its records, and most of them once; compiling takes as long as making a hundred.
 
     Args:
         cls: The record.
@@ -223,11 +276,37 @@ class _LateInit:
 
     def __init__(self, cls: type, settings: dict[str, dict[str, Any]], frozen: bool) -> None:
         self._arguments = cls, settings, frozen
+        self._left = _FEW
 
     def __get__(self, instance: object, owner: type) -> Any:
+        if instance is not None and self._left > 0:
+            self._left -= 1
+            return partial(self._fill, instance)
+        return self._compiled().__get__(instance, owner)
+
+    def _fill(self, instance: Any, /, *values: Any, **named: Any) -> None:
+        settings = self._arguments[1]
+        given = dict(zip(settings, values, strict=False))
+        if len(values) > len(settings) or not named.keys() <= settings.keys() - given.keys():
+            self._compiled()(instance, *values, **named)  # it raises the error
+        given |= named
+        for name, setting in settings.items():
+            if name in given:
+                value = given[name]
+            elif "default_factory" in setting:
+                value = setting["default_factory"]()
+            elif "default" in setting:
+                value = setting["default"]
+            else:
+                self._compiled()(instance, *values, **named)  # it raises the error
+            object.__setattr__(instance, name, value)
+        if hasattr(instance, "__post_init__"):
+            instance.__post_init__()
+
+    def _compiled(self) -> Callable[..., None]:
         init = _init(*self._arguments)
-        setattr(self._arguments[0], "__init__", init)  # noqa: B010 - so this method is not called again
-        return init.__get__(instance, owner)
+        setattr(self._arguments[0], "__init__", init)  # noqa: B010 - so this object is not used again
+        return init
 
 
 def _init(cls: type, settings: dict[str, dict[str, Any]], frozen: bool) -> Callable[..., None]:

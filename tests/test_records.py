@@ -129,3 +129,40 @@ def test_named_tuple_is_like_that_of_typing() -> None:
     assert type(pickle.loads(pickle.dumps(pair))) is Pair
     with pytest.raises(AttributeError):
         pair.third = 1  # type: ignore[attr-defined]
+
+
+def test_named_tuple_has_the_methods_of_that_of_typing() -> None:
+    assert str(inspect.signature(Pair)) == "(first, second='b')"
+    assert Pair._make(["a", "c"]) == ("a", "c")
+    assert Pair(1)._asdict() == PairTwin(1)._asdict()
+    assert Pair(1).__match_args__ == PairTwin(1).__match_args__
+    assert copy.copy(Pair(1)) == copy.deepcopy(Pair(1)) == (1, "b")
+    with pytest.raises(TypeError, match=r"Pair.__new__\(\) missing 1 required positional argument: 'first'"):
+        Pair()  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'third'"):
+        Pair(1)._replace(third=2)
+
+
+def test_first_instances_are_like_later_ones() -> None:
+    """The first instances are made without compiling ``__init__``."""
+
+    def new() -> Any:
+        @_records.record(frozen=True, slots=True)
+        class Fresh:
+            x: int
+            y: int = 2
+            names: list[str] = _records.field(default_factory=list)
+
+            def __post_init__(self) -> None:
+                object.__setattr__(self, "y", self.y + 1)
+
+        return Fresh
+
+    record = new()
+    for _ in range(20):
+        made = record(1, names=["a"])
+        assert (made.x, made.y, made.names, record(1).names) == (1, 3, ["a"], [])
+    for fresh in (new(), new(), new()):  # each compiles at the error, which names the arguments
+        for values, named in (((), {}), ((1, 2, [], 4), {}), ((1,), {"x": 1}), ((1,), {"z": 1})):
+            with pytest.raises(TypeError, match=r"Fresh.__init__\(\)"):
+                fresh(*values, **named)
