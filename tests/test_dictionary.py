@@ -6,8 +6,10 @@ import importlib.util
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pydicom.datadict
+import pytest
 from pydicom import _dicom_dict
 
 from streamdicom import _dictionary
@@ -97,3 +99,67 @@ def test_private_entries_that_a_program_adds_are_found() -> None:
         assert private_entry_of(0x00411201, "TESTING") == ("DS", "1")
     finally:
         del pydicom.datadict.private_dictionaries["TESTING"]
+
+
+def test_rows_in_the_text_are_those_of_the_modules() -> None:
+    *entries, (last, _) = _dicom_dict.DicomDictionary.items()
+    assert _dictionary._public_row(last) is None  # it has no comma
+    for tag, entry in entries:
+        assert _dictionary._public_row(tag) == list(entry)
+        if entry[4]:
+            assert _dictionary._tag_in_text(entry[4]) == tag
+    assert _dictionary._public_row(0x00289998) is None
+    for keyword in ("patientName", "PatientNam", "', '", "\ud800"):
+        assert _dictionary._tag_in_text(keyword) is None
+    for creator, private in pydicom.datadict.private_dictionaries.items():
+        lines = _dictionary._private_lines(creator)
+        assert lines is not None
+        rows = {key: _dictionary._row(line, 4) for key, line in lines.items()}
+        assert list(rows) == list(private)
+        assert all(row in (None, list(private[key])) for key, row in rows.items())  # None: it has an escape
+    assert _dictionary._private_lines("unknown") is None
+    assert _dictionary._private_lines("\ud800'") is None
+
+
+_CHANGES = {
+    "another line end": ("\n", "\r\n"),
+    "another indent": ("\n    ", "\n  "),
+    "double quotes": ("'", '"'),
+    "an escape": ("Name", "\\x4eame"),
+    "a space before the colon": (": (", " : ("),
+    "nothing": ("", ""),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), _CHANGES.values(), ids=_CHANGES)
+def test_module_decides_if_the_text_has_another_form(old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def text(name: str) -> bytes:
+        return Path(_dictionary._path(name)).read_text("utf-8").replace(old, new).encode() if old else b""
+
+    texts = {name: text(name) for name in ("_dicom_dict", "_private_dict")}
+    monkeypatch.setattr(_dictionary, "_text", texts.__getitem__)
+    monkeypatch.setattr(_dictionary, "_is_imported", lambda _: False)
+    cached = (_dictionary._public_lines, _dictionary._private_lines)
+    for function in cached:
+        function.cache_clear()
+    try:
+        assert entry_of(0x00100010) == _pydicoms(0x00100010)
+        assert entry_of(0x60220010) == _pydicoms(0x60220010)
+        assert entry_of(0x00091001) is None
+        assert private_entry_of(0x00091027, "GEMS_IDEN_01") == ("SL", "1")
+        assert private_entry_of(0x000910E2, "GEMS_IDEN_01") == _pydicoms_private(0x000910E2, "GEMS_IDEN_01")
+        assert private_entry_of(0x000910FF, "GEMS_IDEN_01") is None
+        assert _dictionary._tag_in_text("PatientName") in (None, 0x00100010)
+    finally:
+        for function in cached:
+            function.cache_clear()
+
+
+def test_known_elements_do_not_load_the_modules() -> None:
+    code = (
+        "from streamdicom import _dictionary; from streamdicom._dictionary import *; "
+        "print(entry_of(0x00100010).keyword, entry_of(0x00091001), tag_of_keyword('Rows'), "
+        "private_entry_of(0x00091027, 'GEMS_IDEN_01'), _dictionary._own_module.cache_info().currsize)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["PatientName", "None", str(0x00280010), "('SL',", "'1')", "0"]
