@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from contextlib import suppress
 
 from streamdicom.archive.journal import Entry
 from streamdicom.archive.layout import Layout
+from streamdicom.archive.seen import Seen
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import OutputError
 from streamdicom.io import file_system, remote_errors
@@ -23,10 +23,7 @@ class Destination:
         self.tags = layout.tags | {SOP_INSTANCE_UID}
         self.reuses_identical_files = False
         self._last_folder: str | None = None  # exists, and is within the root
-        self._seen = sqlite3.connect("", isolation_level=None)  # a temporary database, which spills to disk
-        self._seen.execute("PRAGMA journal_mode = OFF")
-        self._seen.execute("CREATE TABLE seen (uid TEXT PRIMARY KEY, path TEXT UNIQUE) WITHOUT ROWID")
-        self._seen.execute("CREATE TABLE numbers (path TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
+        self._seen = Seen()
 
     def close(self) -> None:
         self._seen.close()
@@ -42,8 +39,8 @@ class Destination:
         entry: Entry = {"index": index, "uid": uid, "path": path, "partial": os.path.basename(partial)}
         entry |= {"replaces": "", "replaces_own": False}
         self._make_folder(path)
-        earlier = self._query("SELECT path FROM seen WHERE uid = ?", uid) if uid else None
-        owner = self._query("SELECT uid FROM seen WHERE path = ?", path)
+        earlier = self._seen.path_of(uid) if uid else None
+        owner = self._seen.uid_of(path)
         if earlier is None and owner is None and not self._is_taken(path, partial):
             return entry
         if self._is_folder(path):
@@ -60,10 +57,6 @@ class Destination:
         if owner is not None and owner != uid:
             raise OutputError(f"the layout gives {path} to two data sets with different SOP Instance UIDs")
         return {**entry, "replaces": earlier or "", "replaces_own": earlier is not None}
-
-    def _query(self, query: str, value: str) -> str | None:
-        row = self._seen.execute(query, (value,)).fetchone()
-        return None if row is None else row[0]
 
     def _make_folder(self, path: str) -> None:
         """Make the folder of a path, and check that no link leads out of the root."""
@@ -98,11 +91,10 @@ class Destination:
         stem, suffix = os.path.splitext(path)
         if suffix[1:].isdigit():  # the last component of a UID
             stem, suffix = path, ""
-        row = self._seen.execute("SELECT number FROM numbers WHERE path = ?", (path,)).fetchone()
-        number = row[0] if row else 2
+        number = self._seen.number_of(path)
         while self._is_taken(f"{stem}-{number}{suffix}", partial):
             number += 1
-        self._seen.execute("REPLACE INTO numbers VALUES (?, ?)", (path, number + 1))
+        self._seen.put_number(path, number + 1)
         return f"{stem}-{number}{suffix}"
 
     def place(self, path: str) -> str:
@@ -112,8 +104,7 @@ class Destination:
     def is_current(self, entry: Entry) -> bool:
         """Return whether no later data set has replaced the file of an entry."""
         name = entry["uid"] or f"no {entry['index']}"
-        replacing = self._query("SELECT path FROM seen WHERE uid = ?", name)
-        return self._on_duplicate != "replace" or replacing == entry["path"]
+        return self._on_duplicate != "replace" or self._seen.path_of(name) == entry["path"]
 
     def put(self, partial: str, entry: Entry) -> None:
         """Rename a complete partial file to its path."""
@@ -127,14 +118,14 @@ class Destination:
         if replaced and replaced != path:
             self._remove(replaced)
         if self._on_duplicate == "replace" or not self._is_known(entry["uid"]):
-            self._seen.execute("REPLACE INTO seen VALUES (?, ?)", (entry["uid"] or f"no {entry['index']}", path))
+            self._seen.put(entry["uid"] or f"no {entry['index']}", path)
 
     def _remove(self, path: str) -> None:
         with suppress(FileNotFoundError):
             os.unlink(self.place(path))
 
     def _is_known(self, uid: str) -> bool:
-        return bool(uid) and self._query("SELECT path FROM seen WHERE uid = ?", uid) is not None
+        return bool(uid) and self._seen.path_of(uid) is not None
 
 
 class RemoteDestination(Destination):
