@@ -6,14 +6,12 @@ import gc
 import os
 import sys
 
-try:
-    import signal
-except KeyboardInterrupt:
-    os._exit(130)
-
 TYPE_CHECKING = False  # as in typing, which takes long to import
 if TYPE_CHECKING:
+    import signal
     from typing import Any
+else:
+    import _signal as signal  # part of Python; only the enums of signal take long to import
 
 _OBJECTS_OF_MODULES = 40_000  # net, of all commands on a small file
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 
 TYPE_CHECKING = False  # as in typing, which takes long to import
@@ -16,7 +15,7 @@ else:
     class late_pattern:  # noqa: N801 - it stands for re.compile
         r"""A regular expression that is compiled when it is first used.
 
-        A command imports many of them and uses few.
+        A command imports many of them and uses few, or none. Flags stand in the pattern, as ``re`` has their names.
 
         >>> late_pattern(r"[0-9]+").fullmatch("17")[0]
         '17'
@@ -26,6 +25,8 @@ else:
             self._arguments = pattern, flags
 
         def __getattr__(self, name: str) -> Any:
+            import re  # which takes long to import
+
             value = getattr(re.compile(*self._arguments), name)
             setattr(self, name, value)  # so this method is not called again
             return value

@@ -15,7 +15,6 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import IntEnum
-from fnmatch import fnmatchcase
 
 from streamdicom._late import late_pattern
 from streamdicom._records import NamedTuple
@@ -41,7 +40,7 @@ HEAD_SIZE = 512
 
 _URL = late_pattern(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # ``Path`` drops the second slash; one letter is a drive
 _JSON_ARRAY = late_pattern(r"\[\s*[{\]]")
-_MAGIC = late_pattern(r"[*?\[]")  # of a glob pattern
+_MAGIC = frozenset("*?[")  # of a glob pattern
 _FIRST_KEY = late_pattern(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"([0-9A-Za-z]+)"\s*:')
 _TAG = late_pattern(r"[0-9A-Fa-f]{8}")
 _XML_ROOT = b"<NativeDicomModel"
@@ -112,7 +111,8 @@ def check_place(name: str, place: object) -> None:
     if is_url(place):
         file_system(cast(str, place))
         return
-    url = _URL.match(os.fsdecode(place)) if isinstance(place, str | os.PathLike) else None
+    path = os.fsdecode(place) if isinstance(place, str | os.PathLike) else ""
+    url = _URL.match(path) if ":/" in path else None  # the pattern takes long to make
     if url:
         raise ValueError(f"{name} must be a local path or text with a URL, not a path that starts with {url[1]}:")
 
@@ -245,7 +245,7 @@ def walk(sources: Iterable[str], excluded: Collection[FileId] = ()) -> Iterator[
             continue
         if not source.startswith("[") or _JSON_ARRAY.match(source):  # a pattern may start with a set of characters
             check_source(source)  # errors about files would quote text
-        if _MAGIC.search(source) and not os.path.lexists(source):
+        if not _MAGIC.isdisjoint(source) and not os.path.lexists(source):
             yield from _matches(source, seen)
         else:
             yield from _source(source, os.stat(source), seen, is_named=True)
@@ -307,9 +307,11 @@ def glob_sorted(pattern: str) -> Iterator[str]:
 def _glob_step(base: str, parts: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield the paths that match the first part, each with the remaining parts."""
     part, rest = parts[0], parts[1:]
-    if not _MAGIC.search(part):
+    if _MAGIC.isdisjoint(part):
         yield os.path.join(base, part), rest
         return
+    from fnmatch import fnmatchcase  # which takes long to import
+
     if part == "**":
         yield base, rest
     paths = _paths(base or os.curdir)

@@ -21,7 +21,6 @@ group are excluded, because the data set may be unreadable without it. Values of
 
 from __future__ import annotations
 
-import re
 import struct
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -96,8 +95,8 @@ def parse_pattern_step(pattern: Pattern) -> PatternStep:
     if _GROUP.fullmatch(text):
         text += "xxxx"
     if _TAG.fullmatch(text):
-        digits, mask = re.sub("[Xx]", "0", text), re.sub("[^Xx]", "F", text)
-        return PatternStep(int(digits, 16), int(re.sub("[Xx]", "0", mask), 16))
+        mask = "".join(["0" if digit in "Xx" else "F" for digit in text])
+        return PatternStep(int(text.lower().replace("x", "0"), 16), int(mask, 16))
     return PatternStep(_keyword_tag(pattern), MAX_TAG)
 
 

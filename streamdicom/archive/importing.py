@@ -26,7 +26,7 @@ Several processes write the partial files of one file of JSON, each a part of it
 paths, writes the journal and renames the files, in the order of the stream. Where a part cannot be written completely,
 it goes on alone, so that files, reports and errors are as with one process.
 
-The SOP Instance UIDs of the run are kept in a temporary database, which spills to disk.
+The SOP Instance UIDs of a long run are kept in a temporary database, which spills to disk.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ from streamdicom.archive.members import decompressed
 from streamdicom.archive.report import Report, Skipped
 from streamdicom.archive.spools import SpoolFolder
 from streamdicom.archive.work_folder import WorkFolder
-from streamdicom.deviations import DeviationWarning
 from streamdicom.dicom import IMPLICIT_VR_LITTLE_ENDIAN, SOP_INSTANCE_UID
 from streamdicom.errors import Location, ResumeError, StreamDicomError
 from streamdicom.events import Event
@@ -376,6 +375,8 @@ class _Import:
             for (split, _), (written, is_whole) in results:
                 for one in written:
                     for text in one.warnings:
+                        from streamdicom.deviations import DeviationWarning  # which takes long to import
+
                         warn(text, DeviationWarning)
                     self._finish(one)
                     last = one.index

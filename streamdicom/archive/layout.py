@@ -6,7 +6,6 @@ out of the folder. The same values always make the same path.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from streamdicom._dictionary import tag_of_keyword
@@ -34,10 +33,11 @@ _DEFAULT_FIELDS = {
 _UIDS = frozenset(_DEFAULT_FIELDS.values())
 
 _FIELD = late_pattern(r"\{([^{}]*)\}")
+_UNSAFE = late_pattern(r'[\x00-\x1f{}\\:*?"<>|]')
 _MAX_VALUE_LENGTH = 64  # characters
 _MAX_NAME_SIZE = 200  # bytes; systems allow 255, and a suffix may be added
 # Names of devices on Windows, with any suffix.
-_RESERVED = late_pattern(r"(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\..*)?", re.IGNORECASE)
+_RESERVED = late_pattern(r"(?i)(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\..*)?")
 
 
 class Layout:
@@ -61,7 +61,7 @@ class Layout:
         self._tags = {field: _tag_of(field) for parts in self._names for field in parts[1::2]}
         for part in template.split("/"):
             literal = _FIELD.sub("x", part)
-            if literal in ("", ".", "..") or re.search(r'[\x00-\x1f{}\\:*?"<>|]', literal):
+            if literal in ("", ".", "..") or _UNSAFE.search(literal):
                 raise ValueError(f"expected a layout of relative paths such as {DEFAULT_LAYOUT}, found {template!r}")
         if template.startswith("."):
             raise ValueError(f"a layout must not start with a dot: {template!r}")

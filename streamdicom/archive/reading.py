@@ -19,7 +19,7 @@ from streamdicom.events import Event
 from streamdicom.inputs import CONTAINERS, Input, Kind, find, open_input, pieces, places, recognized, walk
 from streamdicom.io import Expansion
 from streamdicom.limits import Limits
-from streamdicom.options import ReadOptions, options_or_default
+from streamdicom.options import TRUNCATED, ReadOptions, options_or_default
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -176,7 +176,7 @@ def complete_files(options: ReadOptions) -> ReadOptions:
     """
     if options.on_error is not None:
         return options
-    return replace(options, deviations={"truncated": "error", **options.deviations})
+    return replace(options, deviations={TRUNCATED: "error", **options.deviations})
 
 
 def _iterate(

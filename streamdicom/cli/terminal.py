@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from streamdicom._typing import Any, NoReturn
+from streamdicom._typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # part of Python; only the enums of signal take long to import
 
 
 def plain(text: str) -> str:

@@ -7,7 +7,6 @@ extensions, and the delimiters at which the first character set is in force agai
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import islice
@@ -188,6 +187,8 @@ class TextDecoder:
     """
 
     def __init__(self, sets: CharacterSets, vr: str) -> None:
+        import re  # which takes long, and only a long value needs it
+
         self.faults: set[str] = set()
         self._sets = sets
         self._delimiters = delimiters(vr).encode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Callable
 from encodings.aliases import aliases
 from functools import lru_cache
@@ -116,7 +115,7 @@ DESIGNATIONS: dict[bytes, CodeElement] = {
 # JIS C 6226-1978, the first edition of JIS X 0208: no defined term has it, but old files do.
 DESIGNATIONS[b"$@"] = JIS_X_0208
 
-_MISSPELT = late_pattern("ISO[ _-]?(2022)?[ _-]?(?:IR)?[ _-]?([0-9]{1,3}|GBK)", re.IGNORECASE)
+_MISSPELT = late_pattern("(?i)ISO[ _-]?(2022)?[ _-]?(?:IR)?[ _-]?([0-9]{1,3}|GBK)")
 _CODECS = frozenset(aliases) | frozenset(aliases.values())
 _ASCII_BYTES = bytes(range(128))
 _MAX_LENGTH = 64  # characters of a term, so that no long text is looked up

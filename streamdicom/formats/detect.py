@@ -10,7 +10,6 @@ Results never depend on how the stream is cut, and at most about a KiB is held b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
@@ -52,7 +51,7 @@ UNKNOWN_MESSAGE = f"not {JSON.title}, {XML.title} or {DICOM.title}"
 _ZIP_MAGIC = b"PK\x03\x04"  # APPNOTE 4.3.7
 _ZIP_HINT = ", but a ZIP file; streamdicom.archive.iter_datasets() and the command export read the files in it"
 _DATASET = late_pattern(
-    rb"""(?:\xef\xbb\xbf)?\s*(?: (?:\[\s*)?\{\s*"[0-9A-Za-z]+"\s*: | <\?xml\s | <NativeDicomModel[\s>] )""", re.VERBOSE
+    rb"""(?x)(?:\xef\xbb\xbf)?\s*(?: (?:\[\s*)?\{\s*"[0-9A-Za-z]+"\s*: | <\?xml\s | <NativeDicomModel[\s>] )"""
 )
 _MAX_START = 256  # bytes of content that hold the start of a data set
 HEAD_SIZE = 2 * _MAX_BLANK

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -20,6 +19,8 @@ from streamdicom.io import Place, absolute, exists, is_folder, open_place, read_
 from streamdicom.jsontext import CommentError, Origin
 
 if TYPE_CHECKING:
+    import re
+
     from streamdicom.index.access import StreamIndex
     from streamdicom.index.base import DatasetIndex
     from streamdicom.index.files import FilesIndex
@@ -274,6 +275,8 @@ def _cut(
 
 def _guessed(place: str, file: BinaryIO, head: bytes, size: int) -> list[Split]:
     """Cut where an object starts with the same key as the first data set."""
+    import re  # which takes long, and most files are not cut so
+
     first = _FIRST_KEY.search(head)
     pattern = re.compile(rb"\}\s*,?\s*(?=\{\s*" + (re.escape(first[1]) if first else b'"') + rb")")
     total = size_of(file)

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64, encode_base64
     from streamdicom.jsontext.boundaries import Ambiguous, CommentError, Joiner, Summary, scan
     from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
+    from streamdicom.jsontext.escapes import SURROGATE
     from streamdicom.jsontext.grammar import Expect
     from streamdicom.jsontext.masking import PathMask
     from streamdicom.jsontext.origin import FIRST, NEXT, Origin
     from streamdicom.jsontext.pieces import BoundaryScanner, PartScanner
     from streamdicom.jsontext.stretch import Stretch
-    from streamdicom.jsontext.strings import SURROGATE, length_in_bytes
+    from streamdicom.jsontext.strings import length_in_bytes
     from streamdicom.jsontext.tokenizer import JsonTokenizer
     from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
 
@@ -57,12 +58,13 @@ _LATE = {
     "base64": ("Base64Decoder", "Base64Encoder", "decode_base64", "encode_base64"),
     "boundaries": ("Ambiguous", "CommentError", "Joiner", "Summary", "scan"),
     "emitter": ("JsonEmitter", "ONE_LINE"),
+    "escapes": ("SURROGATE",),
     "grammar": ("Expect",),
     "masking": ("PathMask",),
     "origin": ("FIRST", "NEXT", "Origin"),
     "pieces": ("BoundaryScanner", "PartScanner"),
     "stretch": ("Stretch",),
-    "strings": ("SURROGATE", "length_in_bytes"),
+    "strings": ("length_in_bytes",),
     "tokenizer": ("JsonTokenizer",),
     "tokens": ("DEPTHS", "NUMBER_TEXT", "Token", "TokenType"),
 }

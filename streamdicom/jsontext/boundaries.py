@@ -17,7 +17,6 @@ This holds for JSON. Text with comments, which some parsers accept, is refused.
 
 from __future__ import annotations
 
-import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -26,6 +25,10 @@ from itertools import accumulate
 from streamdicom import _native
 from streamdicom._late import late_pattern
 from streamdicom._records import record
+from streamdicom._typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import re
 
 OTHERS = bytes(set(range(256)) - set(b'"{}'))
 """All bytes but braces and quotation marks."""
@@ -34,7 +37,7 @@ _PARENTHESES = bytes.maketrans(b"{}", b"()")
 _BLANK = bytes.maketrans(b"/", b"_")
 _ESCAPED = late_pattern(rb'\\["\\]')
 _QUOTE = late_pattern(rb'"(?<!\\")')  # without a backslash before it
-_OPENING = late_pattern(rb'"(?![\s,:\]}])(?=.)', re.DOTALL)
+_OPENING = late_pattern(rb'(?s)"(?![\s,:\]}])(?=.)')
 _SEPARATOR = late_pattern(rb'\}[^"{}]*\{')
 _COMPACT_SEPARATOR = late_pattern(rb"\},\{")
 _SLASHES = late_pattern(rb"/(?:[/*]|\Z)")  # or at the end, which may cut a comment

@@ -6,8 +6,6 @@ byte, so byte offsets after it do not change.
 
 from __future__ import annotations
 
-import re
-
 from streamdicom._late import late_pattern
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -18,7 +16,7 @@ _LINE = rb"[^\r\n]*+((?=[\r\n]))?"
 # ``_VALID_RUN`` in ``strings`` explains (?!).
 _BLOCK = rb"(?:[^*]++|\*(?!/|\Z)|(?!))*+(\*/)?"
 _REST = {b"//": late_pattern(_LINE), b"/*": late_pattern(_BLOCK)}
-_COMMENT = late_pattern(rb'(?:[^"/]++|%b|/(?![/*])|(?!))*+(//%b|/\*%b)' % (_STRING, _LINE, _BLOCK), re.DOTALL)
+_COMMENT = late_pattern(rb'(?s)(?:[^"/]++|%b|/(?![/*])|(?!))*+(//%b|/\*%b)' % (_STRING, _LINE, _BLOCK))
 
 
 class OpenComment:

@@ -17,8 +17,7 @@ from streamdicom._push import StickyWriter
 from streamdicom._typing import TYPE_CHECKING
 from streamdicom.errors import InputError, OutputError
 from streamdicom.jsontext.base64 import Base64Encoder
-from streamdicom.jsontext.escapes import escaper
-from streamdicom.jsontext.strings import SURROGATE
+from streamdicom.jsontext.escapes import SURROGATE, escaper
 from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
 from streamdicom.limits import Limits
 

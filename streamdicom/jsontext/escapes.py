@@ -10,6 +10,9 @@ from collections.abc import Callable
 
 from streamdicom._late import late_pattern
 
+SURROGATE = late_pattern("[\ud800-\udfff]")
+"""A half of a surrogate pair, which UTF-8 cannot represent."""
+
 # ``json.dumps`` escapes DEL too.
 _NON_ASCII = late_pattern("[^\0-\x7e]+")
 _HTML_SPECIAL = late_pattern("[<>&'\u2028\u2029]")

@@ -6,40 +6,37 @@ unmasked when the string is decoded.
 
 from __future__ import annotations
 
-import re
-
 # The module json takes it from here, and takes as long to import as all of jsontext.
 from _json import scanstring
 
 from streamdicom._late import late_pattern
+from streamdicom.jsontext.escapes import SURROGATE
 from streamdicom.jsontext.grammar import Fault
 
 _CONTROLS_REPLACED = b" " * 0x20 + bytes(range(0x20, 0x100))
-SURROGATE = late_pattern("[\ud800-\udfff]")
 # Before Python 3.11.5, a possessive repeat continues where its last alternative failed instead of where that began.
 # The last alternative is therefore (?!), which fails without moving.
 _VALID_RUN = late_pattern(
-    r"""(?:[^\\\x00-\x1f]+
+    r"""(?x)(?:[^\\\x00-\x1f]+
        |\\(?:["\\/bfnrt]
             |u(?![dD][89a-fA-F])[0-9a-fA-F]{4}
             |u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})
-       |(?!))*+""",
-    re.VERBOSE,
+       |(?!))*+"""
 )
 # A segment must not end within an escape, nor within a surrogate pair of escapes.
 _ESCAPES = late_pattern(
-    rb"""(?:[^\\]+
+    rb"""(?xs)(?:[^\\]+
         |\\(?:[^u]
              |u(?![dD][89abAB])[0-9a-fA-F]{4}
              |u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4})
-        |(?!))*+""",
-    re.VERBOSE | re.DOTALL,
+        |(?!))*+"""
 )
 # The start of an escape. A high surrogate, \ud800 to \udbff, is incomplete until its low surrogate follows.
 _PARTIAL = (
     r"\\(?:u(?:[0-9a-cA-CefEF][0-9a-fA-F]{0,2}|[dD](?:[0-7][0-9a-fA-F]?|[89abAB][0-9a-fA-F]?)?)?"
     r"|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?)?"
 )
+_HALF_OF_PAIR = late_pattern(r"\\u[dD][89a-fA-F]")
 _PARTIAL_ESCAPE = late_pattern(_PARTIAL)
 _RAW_PARTIAL_ESCAPE = late_pattern(_PARTIAL.encode())
 
@@ -106,7 +103,7 @@ def escape_fault(raw: str) -> Fault:
     position = match.end()
     if raw[position] != "\\":
         return StringFault("expected an escaped character, found a control character", position)
-    if re.match(r"u[dD][89a-fA-F]", raw[position + 1 :]):
+    if _HALF_OF_PAIR.match(raw, position):
         return StringFault("expected a surrogate pair, found half of one", position)
     return StringFault("expected an escape of RFC 8259, section 7, found another one", position)
 

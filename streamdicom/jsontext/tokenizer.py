@@ -17,7 +17,6 @@ standard. A comment is a fault in text that is first read as if there were none;
 
 from __future__ import annotations
 
-import re
 from codecs import BOM_UTF8, utf_8_decode
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
@@ -56,7 +55,7 @@ _STRUCTURE = b' \t\r\n[]{}:,"'
 _WORD_BYTES = bytes(set(range(256)) - set(_STRUCTURE))
 _NUMBER_WHOLE = late_pattern(NUMBER_TEXT)
 _NUMBER_START = late_pattern(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?:\.[0-9]+)?[eE][+-]?[0-9]*)?)?")
-_STRING_BODY = late_pattern(rb'[^"\\]*+(?:\\.[^"\\]*+|(?!))*+', re.DOTALL)  # ``jsontext.strings`` explains (?!)
+_STRING_BODY = late_pattern(rb'(?s)[^"\\]*+(?:\\.[^"\\]*+|(?!))*+')  # ``jsontext.strings`` explains (?!)
 
 
 class _Mode(IntEnum):

@@ -10,19 +10,21 @@ returns where it stopped.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from functools import cache
 
 from streamdicom._cache import BoundedCache
 from streamdicom._late import late_pattern
-from streamdicom._typing import TypeAlias, cast
+from streamdicom._typing import TYPE_CHECKING, TypeAlias, cast
 from streamdicom.events import ELEMENT, Event, Value
 from streamdicom.formats.json.values import NAME, PARSERS
 from streamdicom.formats.value_forms import SINGLE_VRS
 from streamdicom.jsontext import TokenType
 from streamdicom.limits import Limits
+
+if TYPE_CHECKING:
+    import re
 
 _STRING = int(TokenType.STRING)
 _NUMBER = int(TokenType.NUMBER)
@@ -62,7 +64,7 @@ def _compile(pattern: str, **fragments: str) -> re.Pattern[str]:
     """Return a verbose pattern in which the names of fragments stand for their text."""
     for name, text in (*fragments.items(), *_FRAGMENTS.items()):
         pattern = pattern.replace(name, text)
-    return late_pattern(pattern, re.VERBOSE)
+    return late_pattern(f"(?x){pattern}")
 
 
 def canonical_pattern(limits: Limits, *, is_odd: bool = True) -> re.Pattern[str] | None:

@@ -6,7 +6,6 @@ at least one value.
 
 from __future__ import annotations
 
-import re
 from _json import encode_basestring  # json takes long to import
 from collections.abc import Callable
 from functools import lru_cache
@@ -240,8 +239,23 @@ def _separated_text(value: str | None) -> str:
     return encode_basestring(value) if value.isascii() else string(value)
 
 
-def _decimal(max_length: int, pattern: re.Pattern[str]) -> Encoder:
-    """Return an encoder to a number if the text has the pattern, else a string.
+def _is_number(text: str) -> bool:
+    """Return True for a number of JSON.
+
+    A pattern, which takes long to make, decides about unusual text only.
+    """
+    whole, point, fraction = text.removeprefix("-").partition(".")
+    if text.isascii() and whole.isdigit() and (whole[0] != "0" or whole == "0") and (fraction.isdigit() or not point):
+        return True
+    return _JSON_NUMBER.fullmatch(text) is not None
+
+
+def _is_integer(text: str) -> bool:
+    return _JSON_INTEGER.fullmatch(text) is not None
+
+
+def _decimal(max_length: int, is_number: Callable[[str], bool]) -> Encoder:
+    """Return an encoder to a number if the text is one, else to a string.
 
     A number longer than ``Limits.number_length`` becomes a string too.
     """
@@ -250,24 +264,24 @@ def _decimal(max_length: int, pattern: re.Pattern[str]) -> Encoder:
         if isinstance(value, str) and 0 < len(value) <= max_length:
             if value.isascii() and value.isdigit() and value[0] != "0":  # the common case
                 return value
-            if pattern.fullmatch(value):
+            if is_number(value):
                 return value
         return _separated_text(value)
 
     return decimal
 
 
-def _decimal_of_double(max_length: int, pattern: re.Pattern[str]) -> Encoder:
+def _decimal_of_double(max_length: int, is_number: Callable[[str], bool]) -> Encoder:
     """Return an encoder to a number only if a double keeps the text.
 
-    Text without the pattern becomes a string.
+    Text that is not a number becomes a string.
     """
     max_length = min(max_length, _MAX_DOUBLE_LENGTH)
 
     def decimal_of_double(value: str | None) -> str:
         if not value:
             return _null(value)
-        if len(value) <= max_length and pattern.fullmatch(value):
+        if len(value) <= max_length and is_number(value):
             number = float(value)
             if value == repr(number) or (abs(number) < _MAX_EXACT and value == repr(int(number))):
                 return value
@@ -333,7 +347,7 @@ def _person_name(value: tuple[str, str, str] | None) -> str:
     return f"{{{','.join(groups)}}}" if groups else "null"
 
 
-_DECIMALS: dict[str, Callable[[int, re.Pattern[str]], Encoder]] = {
+_DECIMALS: dict[str, Callable[[int, Callable[[str], bool]], Encoder]] = {
     "number": _decimal,
     "string": lambda *_: _separated_text,
     "auto": _decimal_of_double,
@@ -352,7 +366,7 @@ def _encoders(choices: _Choices) -> dict[str, Encoder]:
     decimal = _DECIMALS[choices.number_handling]
     forms: dict[Form, Encoder] = {
         Form.TEXT: _text,
-        Form.DECIMAL: decimal(choices.number_length, _JSON_NUMBER),
+        Form.DECIMAL: decimal(choices.number_length, _is_number),
         Form.INTEGER: _integer,
         Form.LONG_INTEGER: _LONG_INTEGERS[choices.number_handling],
         Form.FLOAT: _FLOATS[choices.nonfinite],
@@ -362,7 +376,7 @@ def _encoders(choices: _Choices) -> dict[str, Encoder]:
     encoders = {vr: forms[row.form] for vr, row in VRS.items() if row.form in forms}
     encoders |= {vr: _separated_text for vr in SEPARATED_VRS if encoders[vr] is _text}
     # PS3.5 6.2: a fraction or an exponent is not an IS, and a number would lose its text.
-    return encoders | {"IS": decimal(choices.number_length, _JSON_INTEGER)}
+    return encoders | {"IS": decimal(choices.number_length, _is_integer)}
 
 
 def _attributes(encoders: dict[str, Encoder]) -> dict[str, Attribute]:

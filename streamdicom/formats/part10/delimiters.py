@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from functools import cache
 
-from streamdicom._late import late_pattern
-from streamdicom.dicom import EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN, Encoding
+from streamdicom._typing import TYPE_CHECKING
+from streamdicom.dicom import EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN
+
+if TYPE_CHECKING:
+    import re
 
 TOKEN_SIZE = 8
 """Bytes of a delimiter, or of a length and a tag."""
@@ -13,19 +16,22 @@ TOKEN_SIZE = 8
 _SEQUENCE, _ITEM = True, False
 
 
-def _tokens(encoding: Encoding) -> re.Pattern[bytes]:
+@cache
+def _tokens(little_endian: bool) -> re.Pattern[bytes]:
     """Return the pattern of starts and ends of undefined length (PS3.5 7.5)."""
+    import re  # which takes long, and only a faulty file needs it
+
+    encoding = EXPLICIT_LITTLE_ENDIAN if little_endian else EXPLICIT_BIG_ENDIAN
     item, item_end, sequence_end = [
         re.escape(encoding.tag.pack(0xFFFE, element)) for element in (0xE000, 0xE00D, 0xE0DD)
     ]
     sequence_start = rb"(\xff{4}(?=%b|%b))" % (item, sequence_end)
-    return late_pattern(
+    return re.compile(
         rb"%b|(%b\xff{4})|(%b\0{4})|(%b\0{4})" % (sequence_start, item, item_end, sequence_end), re.DOTALL
     )
 
 
 _START_SEQUENCE, _START_ITEM, _END_ITEM = 1, 2, 3  # groups of the pattern; the last is the end of a sequence
-_TOKENS = {True: _tokens(EXPLICIT_LITTLE_ENDIAN), False: _tokens(EXPLICIT_BIG_ENDIAN)}
 
 
 class EndSearch:
@@ -55,7 +61,7 @@ class EndSearch:
         self._fault: int | None = fault
         self._expected, self._left = opened, left
         self._opened = [_SEQUENCE]
-        self._tokens = _TOKENS[little_endian]
+        self._tokens = _tokens(little_endian)
 
     def find(self, data: bytes, pos: int, base: int) -> tuple[int, int | None]:
         """Search some bytes.

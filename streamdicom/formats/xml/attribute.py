@@ -34,7 +34,6 @@ from streamdicom.formats.deviation_policy import PlacedDeviationPolicy
 from streamdicom.formats.value_forms import SINGLE_VRS, WrongValueError, from_value_field
 from streamdicom.formats.vr_choice import choose_vr, possible_vrs
 from streamdicom.formats.xml.documents import SPACE, Documents
-from streamdicom.formats.xml.kept import json_text
 from streamdicom.formats.xml.person_names import EMPTY_NAME
 from streamdicom.formats.xml.private_blocks import PrivateBlocks, is_creator
 from streamdicom.formats.xml.states import IN_TEXT, OPEN_TAGS, ParserState
@@ -142,6 +141,8 @@ class AttributeParser:
         vr = "" if self._is_settled else self._vr
         self._policy.reject_value(message, error)
         if self._policy.keeps and not self._required_creator:
+            from streamdicom.formats.xml.kept import json_text  # most streams have no such element
+
             binary = encode_base64(self._binary) if isinstance(self._binary, bytes) else self._binary
             text = json_text(vr or self._vr_text, self._held, binary=binary, uri=self._uri)
             self._events.append((JSON_ELEMENT, self._tag, vr, text))

@@ -23,7 +23,6 @@ from streamdicom.formats.xml.element_markup import (
     start_tag,
     values_markup,
 )
-from streamdicom.formats.xml.kept import xml_of
 from streamdicom.formats.xml.private_blocks import is_creator
 from streamdicom.formats.xml.xml_text import (
     Blocks,
@@ -197,6 +196,8 @@ class XmlWriter(TextWriter):
 
     def _json_element(self, tag: int, vr: str, value: Any) -> None:
         """Write an element that does not fit its VR as it was in XML, or as text."""
+        from streamdicom.formats.xml.kept import xml_of  # most streams have no such element
+
         kept = xml_of(value) if isinstance(value, str) else None
         if kept:
             if self._is_written(tag):
