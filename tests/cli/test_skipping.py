@@ -66,6 +66,7 @@ def test_index_of_files_goes_on_after_one_at_fault(tmp_path: Path) -> None:
     assert (done.code, Path(f"{good}.sdx").exists()) == (3, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_table_has_the_rows_before_a_fault_and_of_the_other_inputs(folder: Path, tmp_path: Path, jobs: str) -> None:
     pytest.importorskip("pyarrow")

@@ -39,6 +39,7 @@ def test_files_are_found() -> None:
     assert sum(path.suffix == ".dcm" for path in _FILES) > 80
 
 
+@pytest.mark.slow
 @each("path", _FILES, ids=lambda path: path.name)
 def test_file_makes_the_round_trip(path: Path) -> None:
     text = streamdicom.dumps(_read(path), options=WriteOptions(file_meta=True))
@@ -51,6 +52,7 @@ def test_file_makes_the_round_trip(path: Path) -> None:
     assert {element.tag: element for element in loaded.file_meta} == meta
 
 
+@pytest.mark.slow
 @each("path", _FILES, ids=lambda path: path.name)
 def test_json_of_pydicom_is_read_as_by_pydicom(path: Path) -> None:
     if path.name in _NOT_WRITTEN_BY_PYDICOM:

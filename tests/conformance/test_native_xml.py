@@ -86,6 +86,7 @@ def test_written_document_is_valid_and_makes_the_round_trip(path: Path) -> None:
         assert _json(list(streamdicom.iter_events(text))) == _json(events)
 
 
+@pytest.mark.slow
 @_each_file
 def test_data_set_makes_the_round_trip(path: Path) -> None:
     expected = dcmread(path)

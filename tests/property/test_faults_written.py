@@ -213,6 +213,7 @@ _CASES = [
 ]
 
 
+@pytest.mark.slow
 @each(("form", "events", "values", "depth"), _CASES)
 def test_wrong_value_costs_its_element(form: str, events: list[Event], values: list[Any], depth: int) -> None:
     whole = _dataset(events, depth)

@@ -103,6 +103,7 @@ def test_metadata_and_bulk_data_match_the_files(
     assert seen == files.keys()
 
 
+@pytest.mark.slow
 def test_reference_without_a_store_is_kept(url: str, client: httpx2.Client) -> None:
     [study] = fetch_datasets(f"{url}/studies?PatientID=many", client=client)
     metadata = f"{url}/studies/{study.StudyInstanceUID}/metadata"
