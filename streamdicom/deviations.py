@@ -422,7 +422,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     # DICOM files (PS3.5 7, PS3.10 7)
     "odd-length": _Row(
-        _SLIGHT, "a value field of odd length (PS3.5 7.1.1); it is read", "(0010,0020) LO, length 3: value '123'"
+        _SLIGHT, "a value or fragment of odd length (PS3.5 7.1.1, A.4); it is read", "(0010,0020) LO, length 3"
     ),
     "undefined-length": _Row(
         _WARNING,

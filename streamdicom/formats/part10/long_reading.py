@@ -264,6 +264,8 @@ class LongValueParser(RecoveringParser):
             return self._fragment_fault(message, 8)
         if length > left - 8:
             return self._fragment_fault("expected the fragment to end within its item, found an end after it", 8)
+        if length & 1 and self._muted_depth < 0:
+            self._policy.report("odd-length", f"expected a fragment of even length (PS3.5 A.4), found {length}")
         self._input.pos += 8
         self._remaining = length
         self._events.append((START_FRAGMENT, self._tag, self._vr, length))

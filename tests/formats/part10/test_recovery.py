@@ -135,6 +135,14 @@ def test_odd_length_is_read_and_reported() -> None:
     )
 
 
+def test_odd_length_of_a_fragment_is_read_and_reported() -> None:
+    odd = TO.fragments(PIXELS, b"", b"ABC", b"DE")
+    events, codes = found(BEFORE, odd, uid=JPEG_UID)
+    assert joined(events) == joined([IS_BEFORE, *fragments(PIXELS, b"", b"ABC", b"DE")])
+    assert codes == ["odd-length"]
+    assert found(BEFORE, odd, uid=JPEG_UID, exclude=["PixelData"])[1] == []
+
+
 @pytest.mark.parametrize("vr", ["AE", "UR"])
 @every_layout
 def test_padding_of_text_is_stripped(vr: str, layout: Layout) -> None:
