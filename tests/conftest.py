@@ -30,7 +30,6 @@ def pytest_collection_finish() -> None:
     """Set the collected tests aside, which the garbage collector would traverse."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000)  # rarely, as the collector took a twentieth of the time of the tests
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

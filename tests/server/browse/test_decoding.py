@@ -219,7 +219,8 @@ def test_close_does_not_wait_for_a_decoder(process: Decoding, library: Library) 
 
     def decode() -> None:
         try:
-            process._run(partial(time.sleep, 60))
+            with process._lock:  # as in a request
+                process._run(partial(time.sleep, 60))
         except CannotShowError as error:
             seen.append(str(error))
 
