@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Sequence
+from functools import lru_cache
 from operator import itemgetter, length_hint
 
 from streamdicom import _native
@@ -64,7 +65,7 @@ _TELLING = frozenset({SPECIFIC_CHARACTER_SET, TRANSFER_SYNTAX_UID, PIXEL_DATA})
 
 _MAX_REMEMBERED = 4  # values of an element whose verdict is kept
 _MAX_TEXT = 64  # characters of such a value
-_MAX_RIGHT = 4096  # creators, character sets and values with a fault whose verdict is kept
+_MAX_RIGHT = 4096  # creators, character sets and texts whose verdict is kept
 _MAX_RULES = 16 * 1024  # elements whose rule is kept
 _MAX_BLOCKS = 4096  # private blocks of a data set that are remembered
 
@@ -127,7 +128,6 @@ class ValueCheck:
         self._creators: BoundedCache[str, _Rules] = BoundedCache(_MAX_BLOCKS)
         self._groups: dict[str, list[Any]] = {vr: [] for vr in VRS}  # values of the call, by VR
         self._right: BoundedCache[tuple[int, str, Any], None] = BoundedCache(_MAX_RIGHT)
-        self._faults: BoundedCache[tuple[str, str], list[Fault]] = BoundedCache(_MAX_RIGHT)
         self._count = 0  # of rules
         self.datasets = 0
         self._reports = 0
@@ -247,18 +247,14 @@ class ValueCheck:
     def _values(self, tag: int, vr: str, values: tuple[Any, ...], *, is_counted: bool) -> None:
         """Check the values of an element; their number is possible or has been reported."""
         if values and vr != "SQ":
-            faults = () if self._in_binary and vr not in _TEXT_VRS else self._faults_of(vr, values)
-            for fault in faults:
-                if is_counted or fault.code != "multiplicity":
-                    self._fault(tag, fault)
-
-    def _faults_of(self, vr: str, values: tuple[Any, ...]) -> list[Fault]:
-        """Return the faults of values; the data sets of a stream often share them."""
-        text = values[0]
-        if len(values) > 1 or not isinstance(text, str) or len(text) > _MAX_TEXT:
-            return value_faults(vr, values)
-        found = self._faults.get((vr, text))
-        return self._faults.remember((vr, text), value_faults(vr, values)) if found is None else found
+            text = values[0]
+            if len(values) == 1 and isinstance(text, str) and len(text) <= _MAX_TEXT:
+                faults = _faults_of_text(vr, text)
+            else:
+                faults = [] if self._in_binary and vr not in _TEXT_VRS else value_faults(vr, values)
+            for code, message in faults:
+                if is_counted or code != "multiplicity":
+                    self._report(code, message, tag)
 
     # --- structure ---------------------------------------------------------------------------------------------
 
@@ -442,13 +438,10 @@ class ValueCheck:
             self._pixel_data(vr, parts.start)
         definition = self._definition(tag, vr)
         self._has_count(tag, definition, parts.count)
-        for fault in parts.faults.values():
-            self._fault(tag, fault)
+        for code, message in parts.faults.values():
+            self._report(code, message, tag)
 
     # --- reports -----------------------------------------------------------------------------------------------
-
-    def _fault(self, tag: int, fault: Fault) -> None:
-        self._report(fault.code, fault.message, tag)
 
     def _report(self, code: str, message: str, tag: int) -> None:
         self._reports += 1
@@ -521,6 +514,11 @@ def _counts(definition: Definition | None) -> Container[int]:
     if step > 1:
         return range(0, NO_MAXIMUM, step) if least == step else ()
     return range(0 if least == 1 else least, min(most + 1, NO_MAXIMUM))
+
+
+@lru_cache(maxsize=_MAX_RIGHT)  # the data sets of a stream often share values
+def _faults_of_text(vr: str, text: str) -> list[Fault]:
+    return value_faults(vr, (text,))
 
 
 def _is_short(value: Any) -> bool:
