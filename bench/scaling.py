@@ -4,7 +4,7 @@
 The runs take turns. Engines that are not installed are left out. The figures are of use on an idle machine only.
 
 Two figures tell how near two workers are to the most that a machine can give: the ratio of a computation that shares
-nothing ("sums"), as two cores of a virtual machine can be one of the host; and the cores that one worker keeps busy.
+nothing ("sums"), as two cores of a virtual machine can be one of the host; and the cores that workers keep busy.
 With Spark, the JVM works while the Python worker does.
 """
 
@@ -71,10 +71,10 @@ def _measure_workers(path: Path) -> None:
             for _ in range(_RUNS):
                 for workers, job in jobs.items():
                     least[workers] = min(least[workers], _timed(job))
-        (one, cores), (two, _) = least[1], least[2]
+        (one, cores), (two, both) = least[1], least[2]
         print(
-            f"{name}: {one:.2f} s with one worker, which keeps {cores:.2f} cores busy; {two:.2f} s with two: "
-            f"{one / two:.2f} times"
+            f"{name}: {one:.2f} s with one worker, which keeps {cores:.2f} cores busy; {two:.2f} s with two, "
+            f"which keep {both:.2f} busy: {one / two:.2f} times"
         )
 
 
