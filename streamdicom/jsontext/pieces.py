@@ -26,7 +26,7 @@ _MAX_SEPARATOR = 64  # bytes
 _MAX_DEPTH = 32  # of objects between two separators
 _MAX_TRUST = 32  # failures in a row after which no separator is tried
 _MAX_SHAPES = 256
-_MAX_SHAPE = 2048  # bytes
+_MAX_SHAPE = 16 * 1024  # bytes
 _MIN_SKIP = 400  # bytes; a look at them takes as long as a call
 _NO_DEPTH = 1 << 62
 
