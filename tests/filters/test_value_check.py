@@ -262,6 +262,12 @@ def test_verdicts_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         assert not any(check._groups.values())
 
 
+def test_faults_that_are_kept_are_bounded() -> None:
+    for number in range(value_check._MAX_RIGHT + 100):
+        assert value_check._faults_of_text("CS", f"a{number}")
+    assert value_check._faults_of_text.cache_info().currsize == value_check._MAX_RIGHT == 4096
+
+
 @each(
     ("syntax", "data", "is_found"),
     [
