@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
+from streamdicom import _native
 from streamdicom._push import PIECE_SIZE, drained, finished
 from streamdicom._typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from streamdicom.codec import (
@@ -133,7 +134,7 @@ class _Parser(Protocol[_T]):
 
 
 def batches(
-    parser: _Parser[_T], source: Source, expansion: Expansion, name: str | None = None, *, size: int = CHUNK
+    parser: _Parser[_T], source: Source, expansion: Expansion, name: str | None = None, *, size: int = 0
 ) -> Iterator[list[_T]]:
     """Feed a source to a parser; yield the results in lists of bounded length.
 
@@ -142,7 +143,8 @@ def batches(
         source: The source, which may be compressed.
         expansion: Bounds the decompressed size.
         name: The name of the source in errors; by default its own.
-        size: Bytes to feed at once. ``PIECE_SIZE`` is for data sets, which take more memory than events.
+        size: Bytes to feed at once; 0 for those that take the least time for events. ``PIECE_SIZE`` is for data sets,
+            which take more memory.
 
     >>> from streamdicom.codec import DatasetParser
     >>> from streamdicom.limits import Limits
@@ -150,6 +152,8 @@ def batches(
     [1, 1, 0]
     """
     name = name or name_of(source)
+    # In plain Python, the events of more bytes do not fit in the caches of the processor.
+    size = size or (PIECE_SIZE if _native.functions is None else CHUNK)
     is_empty = True
     try:
         for chunk in _read(parser, source, expansion):

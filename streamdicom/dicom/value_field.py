@@ -338,7 +338,7 @@ def text_value_decoder(vr: str, *, takes_null: bool = True) -> _Decoder:
             if padded:
                 return (text.rstrip("\0 "),)
             if stripped:
-                return (text.lstrip().rstrip(_ENDS),)
+                return (text.lstrip().rstrip(_ASCII_ENDS),)
         return split(text)
 
     return decoder
@@ -397,11 +397,14 @@ def _parts(text: str, ends: str) -> list[str]:
     return parts
 
 
+_ASCII_ENDS = "\0\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f "
+"""Characters that are no part of a value at its end, in ASCII: NUL and white space."""
+
 _ENDS = (
-    "\0\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    f"{_ASCII_ENDS}\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
-"""Characters that are no part of a value at its end: NUL and the spaces of Unicode, which take a while to find."""
+"""The same in all of Unicode, which take a while to find."""
 
 SPLITTERS = {vr: _splitter(vr) for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)}
 """By VR, a function from the text of a value field, with its padding, to the values.

@@ -19,6 +19,7 @@ class SeenTags:
 
     Attributes:
         last: The highest tag so far, or -1.
+        disordered: The other tags; ``NO_TAGS`` if there are none.
         seen: The tags that were higher than all before them. An innermost loop may append to it.
         pixel_representation: The value of this element, if a parser has looked it up.
 
@@ -28,12 +29,12 @@ class SeenTags:
     (True, False)
     """
 
-    __slots__ = ("_disordered", "last", "pixel_representation", "seen")
+    __slots__ = ("disordered", "last", "pixel_representation", "seen")
 
     def __init__(self) -> None:
         self.last = -1
         self.seen: list[int] = []
-        self._disordered = NO_TAGS
+        self.disordered = NO_TAGS
         self.pixel_representation: int | None = None
 
     def see(self, tag: int) -> None:
@@ -42,9 +43,9 @@ class SeenTags:
             self.last = tag
             self.seen.append(tag)
             return
-        if self._disordered is NO_TAGS or len(self._disordered) >= _MAX_SEEN:
-            self._disordered = set()
-        self._disordered.add(tag)
+        if self.disordered is NO_TAGS or len(self.disordered) >= _MAX_SEEN:
+            self.disordered = set()
+        self.disordered.add(tag)
 
     def see_all(self, tags: Sequence[int], last: int) -> None:
         """Add ascending tags, and the highest tag so far."""
@@ -63,7 +64,7 @@ class SeenTags:
         >>> tags.all_tags()
         [524293, 542113824]
         """
-        disordered = self._disordered
+        disordered = self.disordered
         if len(self.seen) + len(disordered) > _MAX_KNOWN:
             return None
         return sorted([*self.seen, *disordered]) if disordered else self.seen
@@ -72,7 +73,7 @@ class SeenTags:
         """Return True if the tag was seen before, as far as tags are remembered."""
         seen = self.seen
         index = bisect_left(seen, tag, lo=max(0, len(seen) - _MAX_SEEN))
-        return tag in self._disordered or (index < len(seen) and seen[index] == tag)
+        return tag in self.disordered or (index < len(seen) and seen[index] == tag)
 
     def forget(self) -> None:
         """Drop the oldest tags, to bound the memory."""

@@ -21,7 +21,7 @@ from streamdicom.dicom import (
     character_sets,
     is_private_creator,
 )
-from streamdicom.formats.seen_tags import NO_TAGS, SeenTags
+from streamdicom.formats.seen_tags import SeenTags
 
 NO_END = 1 << 63
 """The offset of an end that only a delimiter marks; greater than every other offset."""
@@ -186,15 +186,9 @@ class Context(SeenTags):
         reach: int,
         facts: ElementContext,
     ) -> None:
+        super().__init__()
         self.encoding = encoding
         self.known = known
-        self.restart(start, end, limit, reach, facts)
-
-    def restart(self, start: int, end: int, limit: int, reach: int, facts: ElementContext) -> None:
-        """Use the object again for another item."""
-        self.last = -1
-        self.seen = []
-        self._disordered = NO_TAGS
         self.start = start
         self.end = end
         self.limit = limit

@@ -44,6 +44,7 @@ from streamdicom.formats.part10.headers import (
     write_header,
 )
 from streamdicom.formats.part10.states import OpenItem
+from streamdicom.formats.seen_tags import NO_TAGS
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions
 
@@ -145,6 +146,8 @@ def part10_run(  # noqa: C901 - innermost loop
     item_start, sequence_delimitation = (0xE000FFFE, 0xE0DDFFFE) if little_endian else (0xFFFEE000, 0xFFFEE0DD)
     item_delimitation = encoding.tag.pack(0xFFFE, 0xE00D)
     size = len(buffer)
+    facts = context.facts
+    inherited = facts.inherited
     spare: Context | None = None  # of an item that has ended
     while True:
         if not is_item_due:
@@ -242,13 +245,22 @@ def part10_run(  # noqa: C901 - innermost loop
                     emit((START_ITEM, context.tag, "SQ", context.items))
                     context.items += 1
                     outer.append(context)
-                    facts = context.facts.inherited
+                    if context.facts is not facts:
+                        facts = context.facts
+                        inherited = facts.inherited
                     reach = context.reach if context.reach < context.sequence_end else context.sequence_end
                     if spare is None:
-                        context = Context(encoding, known, start, item_end, limit, reach, facts)
-                    else:  # an object for each item takes more time
+                        context = Context(encoding, known, start, item_end, limit, reach, inherited)
+                    else:  # an object for each item, or a call of a method, takes more time
                         context, spare = spare, None
-                        context.restart(start, item_end, limit, reach, facts)
+                        context.last = -1
+                        context.seen = []
+                        context.disordered = NO_TAGS
+                        context.start = start
+                        context.end = item_end
+                        context.limit = limit
+                        context.reach = reach
+                        context.facts = inherited
                     pos += 8
                     continue
             elif item_tag == sequence_delimitation and context.sequence_end == NO_END and start <= limit:
