@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 
 from streamdicom._late import late_pattern
+from streamdicom._typing import TYPE_CHECKING
 from streamdicom.dicom.charset_terms import (
     ASCII,
     DEFAULT_TERM,
@@ -28,6 +29,9 @@ from streamdicom.dicom.charset_terms import (
     misspelt_term,
 )
 from streamdicom.dicom.vr import VRS, Form
+
+if TYPE_CHECKING:
+    import re
 
 _ESCAPE = b"\x1b"
 _REPLACEMENT = "\ufffd"
@@ -187,16 +191,14 @@ class TextDecoder:
     """
 
     def __init__(self, sets: CharacterSets, vr: str) -> None:
-        import re  # which takes long, and only a long value needs it
-
         self.faults: set[str] = set()
         self._sets = sets
         self._delimiters = delimiters(vr).encode()
-        self._find_delimiter = re.compile(b"[" + re.escape(self._delimiters) + b"]").search
+        self._find_delimiter = _pattern_of(self._delimiters).search
         self._pending = b""  # the start of an escape sequence, or of a character in G0
         self._g0 = sets.g0
         self._g1 = sets.g1
-        self._decoder = self._decoder_of(sets.g1)
+        self._decoder: codecs.IncrementalDecoder | None = None  # of G1, if it may hold the start of a character
         self._parts: list[str] = []
 
     def decode(self, data: bytes, *, final: bool) -> str:
@@ -223,18 +225,16 @@ class TextDecoder:
         self._parts.clear()
         return text
 
-    def _decoder_of(self, g1: CodeElement | None) -> codecs.IncrementalDecoder:
-        return incremental_decoder((g1 or self._sets.fallback).codec, "surrogateescape")
-
     def _invoke(self, g0: CodeElement, g1: CodeElement | None) -> None:
         self._g0 = g0
         if g1 is not self._g1:
             self._flush()
             self._g1 = g1
-            self._decoder = self._decoder_of(g1)
 
     def _flush(self) -> None:
-        self._put(self._decoder.decode(b"", True))
+        if self._decoder is not None:
+            self._put(self._decoder.decode(b"", True))
+            self._decoder = None
 
     def _put(self, text: str) -> None:
         if not text.isascii() and _ESCAPED_BYTES.search(text):
@@ -263,6 +263,8 @@ class TextDecoder:
             data: The bytes.
             is_last: True if more bytes of the same run may follow.
         """
+        if not data:
+            return
         sets = self._sets
         if self._g0.width == 2:
             data = self._run_of_pairs(data, is_last=is_last)
@@ -277,6 +279,11 @@ class TextDecoder:
         self._run_of_bytes(data)
 
     def _run_of_bytes(self, data: bytes) -> None:
+        if self._decoder is None:
+            if data.isascii():  # which is the same in all sets
+                self._parts.append(data.decode("ascii"))
+                return
+            self._decoder = incremental_decoder((self._g1 or self._sets.fallback).codec, "surrogateescape")
         if self._g1 is None and not data.isascii():
             self.faults.add(NO_CHARACTER_SET)
         self._put(self._decoder.decode(data))
@@ -314,10 +321,17 @@ class TextDecoder:
         high = run.translate(_WITH_HIGH_BIT)
         pairs = [prefix + high[start : start + 2] for start in range(0, len(high), 2)]
         try:
-            self._parts.append(b"".join(pairs).decode(codec))
+            self._parts.append((b"".join(pairs) if prefix else high).decode(codec))
         except UnicodeDecodeError:
             self.faults.add(UNDECODABLE)
             self._parts.append("".join([pair.decode(codec, "replace")[:1] for pair in pairs]))
+
+
+@cache
+def _pattern_of(delimiters: bytes) -> re.Pattern[bytes]:
+    import re  # which takes long, and few values need it
+
+    return re.compile(b"[" + re.escape(delimiters) + b"]")
 
 
 _PAIRS = late_pattern(rb"(?:[\x21-\x7e]{2}| |[\x80-\xff])*")
