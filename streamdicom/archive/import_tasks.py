@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from io import BufferedRandom
@@ -15,16 +15,16 @@ from streamdicom._warn import caught_warnings
 from streamdicom.api import write_events
 from streamdicom.archive.layout import with_values
 from streamdicom.archive.work_folder import partial_name
-from streamdicom.bulkdata import BulkDataInfo, BulkDataStore
 from streamdicom.codec import file_options, output_form
 from streamdicom.dicom import SOP_INSTANCE_UID
-from streamdicom.errors import BulkDataError, InputError, StreamDicomError
+from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
-from streamdicom.filters import load_bulk_data, sort_elements
+from streamdicom.filters import sort_elements
 from streamdicom.io import NamedFile, is_url
 from streamdicom.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
+    from streamdicom.bulkdata import BulkDataStore
     from streamdicom.index import Split
 
 
@@ -100,18 +100,6 @@ class Datasets:
             yield event
 
 
-class NoStore:
-    """The store of an import without bulk data: every reference is an error."""
-
-    def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
-        raise AssertionError("an import stores no bulk data")
-
-    def open(self, uri: str) -> Iterator[bytes]:
-        raise BulkDataError(
-            "a reference to bulk data, which a DICOM file cannot hold; name its folder with bulk_root (--bulk-dir)"
-        )
-
-
 @record(frozen=True)
 class FileWriter:
     """Writes data sets to partial files, in any process.
@@ -143,13 +131,21 @@ class FileWriter:
         return output_form(self.reading, file_options(self.writing), format="dicom", array=False, seen=seen)
 
     @cached_property
-    def _store(self) -> BulkDataStore:
+    def _store(self) -> BulkDataStore | None:
         if self.bulk_root is None:
-            return NoStore()
+            return None
         from streamdicom.bulkdata import DirectoryStore, FsspecStore  # which most runs do not need
 
         kind = FsspecStore if is_url(self.bulk_root) else DirectoryStore
         return kind(self.bulk_root, uri_prefix=self.bulk_uri_prefix)
+
+    def _whole(self, events: Iterator[Event]) -> Iterator[Event]:
+        """Yield the events with values in place of references, if there is a store."""
+        if self._store is None:
+            return events
+        from streamdicom.filters import load_bulk_data
+
+        return load_bulk_data(events, self._store)
 
     def write(self, index: int, events: Iterator[Event], datasets: Datasets) -> Written:
         """Write a data set to its partial file.
@@ -164,8 +160,8 @@ class FileWriter:
         try:
             try:
                 with BufferedRandom(NamedFile(partial, "w+", os.path.dirname(self.folder))) as file:
-                    data = load_bulk_data(with_values(events, self.tags, values), self._store)
-                    write_events(data, file, format="dicom", options=self.writing)
+                    data = with_values(events, self.tags, values)
+                    write_events(self._whole(data), file, format="dicom", options=self.writing)
             except BaseException:
                 with suppress(OSError):
                     os.unlink(partial)

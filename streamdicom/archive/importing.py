@@ -292,10 +292,10 @@ class _Import:
         self._report = Report()
 
     def run(self, source: Source, request: Entry, manifest: Place | None) -> Report:
-        self._work.begin(request)
+        is_resumed = self._work.begin(request)
         self._destination.reuses_identical_files = self._work.is_lost
-        place = self._work.last_place()
-        done = self._work.entries()
+        place = self._work.last_place() if is_resumed else None
+        done = self._work.entries() if is_resumed else iter(())
         try:
             if place is None or not _is_file(source):
                 datasets = _all_datasets(source, self._ticker, self._writer)

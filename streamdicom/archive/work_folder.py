@@ -49,10 +49,13 @@ class WorkFolder:
         self._is_empty = False  # this run began the journal, and has no data set yet
         self._last = ""  # the partial file of the last entry, which the run may not have renamed
 
-    def begin(self, request: Entry) -> None:
+    def begin(self, request: Entry) -> bool:
         """Begin the journal, or check that the stopped run had the same request.
 
         Partial files that no entry needs are removed.
+
+        Returns:
+            Whether the journal is that of a stopped run.
 
         Raises:
             ResumeError: A stopped run must be resumed, or had another request.
@@ -63,18 +66,19 @@ class WorkFolder:
             self.is_lost = self._resume
             self._journal.append({"import": request, "is_lost": self.is_lost})
             self._is_empty = True
-        elif not self._resume:
+            self.remove_leftovers()
+            return False
+        if not self._resume:
             raise ResumeError(
                 "an earlier import to this folder was stopped; resume it (resume=True, --resume), or remove "
                 f"{self.path} to start again"
             )
-        else:
-            check_request(first.get("import"), request)
-            self.is_lost = bool(first.get("is_lost"))
-        self._last = ""
+        check_request(first.get("import"), request)
+        self.is_lost = bool(first.get("is_lost"))
         for entry in self.entries():
             self._last = entry.get("partial", "")
         self.remove_leftovers()
+        return True
 
     def entries(self) -> Iterator[Entry]:
         """Return the entries of the stopped run."""

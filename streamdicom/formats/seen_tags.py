@@ -19,7 +19,7 @@ class SeenTags:
 
     Attributes:
         last: The highest tag so far, or -1.
-        disordered: The other tags; ``NO_TAGS`` if there are none.
+        disordered: The other tags; ``NO_TAGS`` in a data set without such tags.
         seen: The tags that were higher than all before them. An innermost loop may append to it.
         pixel_representation: The value of this element, if a parser has looked it up.
 

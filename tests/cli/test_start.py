@@ -109,10 +109,7 @@ _RUNS: dict[str, tuple[list[str], set[str]]] = {
     "validate": (["ct.dcm"], {"re", "streamdicom.deviations"}),
     "diff": (["ct.dcm", "ct.json"], _TOKENS),
     "export": (["ct.dcm", "-o", "out.json"], {"json", "re", *_JSON_OUTPUT, *_MEMBERS}),
-    "import": (
-        ["ct.json", "-o", "out"],
-        {"json", "re", "streamdicom.filters.bulk_data"} | _TOKENS | _OUTPUT | _REMOTE,
-    ),
+    "import": (["ct.json", "-o", "out"], {"json", "re", *_TOKENS, *_OUTPUT, *_REMOTE}),
     "verify": (["ct.json"], {*_TOKENS, *_INDEX}),
     "send": (["ct.json", "localhost:1"], {"re", "socket", "unicodedata", *_OUTPUT}),
     # The checks of the arguments need no server, Arrow or HTTP client.

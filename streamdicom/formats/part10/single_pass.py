@@ -205,7 +205,10 @@ class SinglePassWriter(BinaryOutput):
         self._state = _SEQUENCE if self._items[-1].in_sequence else _DATASET
 
     def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
-        raise OutputError("expected a value, found a reference to bulk data; set ReadOptions(bulk_data_store=...)")
+        raise OutputError(
+            "expected a value, found a reference to bulk data, which a DICOM file cannot hold; name its folder with "
+            "bulk_root (import --bulk-dir), or set ReadOptions(bulk_data_store=...)"
+        )
 
     def _json_element(self, tag: int, vr: str, value: Any) -> None:
         """Write an element in a form that its VR does not have, as text or bytes."""
