@@ -41,11 +41,13 @@ class TextLines:
         self._line = self._column = 1  # there
         self._first = 1, 1  # line and column at the base
         self._is_text = True
+        self._has_breaks = False
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the stream."""
         if not self._base and not self._text:
             self._is_text = not data.startswith(_UTF_16)
+        self._has_breaks = self._has_breaks or b"\n" in data
         if len(self._text) > 2 * _MAX_HELD:
             self._drop(len(self._text) - _MAX_HELD)
         self._text += data
@@ -76,7 +78,7 @@ class TextLines:
         They are 0 if they are forgotten, and in the first line, which is all of a text without line breaks: the byte
         offset is the column.
         """
-        if not self._is_text or not self._base <= offset <= self._base + len(self._text):
+        if not (self._has_breaks and self._is_text) or not self._base <= offset <= self._base + len(self._text):
             return 0, 0
         self._move(offset)
         return (self._line, self._column) if self._line > 1 else (0, 0)
