@@ -33,24 +33,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import partial
 from io import BytesIO
 from itertools import islice, starmap
 
 from streamdicom._records import replace
-from streamdicom._typing import Any, TypeGuard, cast
+from streamdicom._typing import TYPE_CHECKING, Any, TypeGuard, cast
 from streamdicom._warn import warn
-from streamdicom._workers import in_order
 from streamdicom.api import expanded_events
 from streamdicom.archive.destination import Destination, RemoteDestination
 from streamdicom.archive.import_tasks import Datasets, FileWriter, Part, Written, locate, read_values, write_part
 from streamdicom.archive.journal import Entry
 from streamdicom.archive.layout import DEFAULT_LAYOUT, Layout
-from streamdicom.archive.manifest import ManifestWriter, digest_of
 from streamdicom.archive.members import decompressed
 from streamdicom.archive.report import Report, Skipped
-from streamdicom.archive.spools import SpoolFolder
 from streamdicom.archive.work_folder import WorkFolder
 from streamdicom.dicom import IMPLICIT_VR_LITTLE_ENDIAN, SOP_INSTANCE_UID
 from streamdicom.errors import Location, ResumeError, StreamDicomError
@@ -70,9 +67,11 @@ from streamdicom.io import (
     not_blank,
     remote_status,
 )
-from streamdicom.jsontext import Origin
 from streamdicom.options import OnError, ReadOptions, WriteOptions, options_or_default
 from streamdicom.progress import ProgressCallback, Ticker
+
+if TYPE_CHECKING:
+    from streamdicom.archive.spools import SpoolFolder
 
 _PART_SIZE = 512 * 1024  # bytes of the stream for a task of a worker
 _PART_COUNT = 64  # data sets
@@ -171,13 +170,19 @@ def import_archive(
     ticker = Ticker(progress)
     ticker.size_known = description[1] if description else None
     with (
-        closing(SpoolFolder()) if is_url(directory) else _made(os.fspath(directory)) as spool,
+        _spool() if is_url(directory) else _made(os.fspath(directory)) as spool,
         closing(_destination(directory, paths, on_duplicate)) as destination,
         closing(WorkFolder(spool.path if spool else os.fspath(directory), resume)) as work,
     ):
         bulk = request["bulk_root"], bulk_uri_prefix
         writer = FileWriter(work.path, work.token, destination.tags, reading, writing, *bulk, skip)
         return _Import(destination, work, writer, jobs, skip, ticker).run(source, request, manifest)
+
+
+def _spool() -> AbstractContextManager[SpoolFolder]:
+    from streamdicom.archive.spools import SpoolFolder  # which only a folder at a URL needs
+
+    return closing(SpoolFolder())
 
 
 def _check_arguments(on_error: str, on_duplicate: str, jobs: int) -> None:
@@ -326,6 +331,8 @@ class _Import:
         return self._report
 
     def _write_manifest(self, place: Place, request: Entry) -> None:
+        from streamdicom.archive.manifest import ManifestWriter, digest_of  # which few runs need
+
         with closing(ManifestWriter("import", request)) as manifest:
             for entry in self._work.entries():
                 line: Entry = {name: entry[name] for name in ("index", "uid", "path", "skipped") if name in entry}
@@ -365,6 +372,7 @@ class _Import:
 
     def _import_parts(self, source: str | os.PathLike[str], index: int, offset: int) -> None:
         """Import data sets by several processes, and the rest by this one."""
+        from streamdicom._workers import in_order  # which only several processes need
         from streamdicom.index import iter_splits
 
         before = offset
@@ -384,7 +392,8 @@ class _Import:
                         self._ticker.advance(1, one.offset - before)
                         before = one.offset
                 if not is_whole:
-                    index, offset = split.first, cast(Origin, split.origin).offset
+                    assert split.origin is not None
+                    index, offset = split.first, split.origin.offset
                     break
                 if split.end is None:
                     return

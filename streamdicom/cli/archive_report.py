@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from streamdicom.archive import Report, versions
+from streamdicom.archive import Report
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, SKIPPED
 from streamdicom.cli.progress import ProgressLine
@@ -44,10 +44,12 @@ def resumable(is_resumable: bool = True) -> Iterator[None]:
 def finish(report: Report, arguments: Arguments, summary: str) -> int:
     """Write the report with versions and options, and print a summary."""
     path: str | None = arguments.report
-    facts = {"versions": versions(), "options": {name: _plain(value) for name, value in vars(arguments).items()}}
     if path is not None:
         import json  # which takes long to import
 
+        from streamdicom.archive import versions
+
+        facts = {"versions": versions(), "options": {name: _plain(value) for name, value in vars(arguments).items()}}
         with Output(path) as output:
             output.write(json.dumps(report.to_dict() | facts, indent=2).encode() + b"\n")
             output.commit()

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from streamdicom.index.base import DatasetIndex
     from streamdicom.index.build import build_index, open_index
     from streamdicom.index.files import FilesIndex
+    from streamdicom.index.offsets import DatasetOffsets, has_wrapper
     from streamdicom.index.parts import Split, split_at
     from streamdicom.index.places import sidecar_of
     from streamdicom.index.planning import IndexUse, iter_splits, parse_size, plan_lines, plan_splits
-    from streamdicom.index.scanning import DatasetOffsets, has_wrapper, hash_of, origin_of, starts_and_hashes, uid_hash
+    from streamdicom.index.scanning import hash_of, origin_of, starts_and_hashes, uid_hash
     from streamdicom.index.sidecar import Packing, fingerprint
     from streamdicom.index.sorting import numbers_of, words
     from streamdicom.index.writing import IndexWriter
@@ -52,10 +53,11 @@ _LATE = {
     "base": ("DatasetIndex",),
     "build": ("build_index", "open_index"),
     "files": ("FilesIndex",),
+    "offsets": ("DatasetOffsets", "has_wrapper"),
     "parts": ("Split", "split_at"),
     "places": ("sidecar_of",),
     "planning": ("IndexUse", "iter_splits", "parse_size", "plan_lines", "plan_splits"),
-    "scanning": ("DatasetOffsets", "has_wrapper", "hash_of", "origin_of", "starts_and_hashes", "uid_hash"),
+    "scanning": ("hash_of", "origin_of", "starts_and_hashes", "uid_hash"),
     "sidecar": ("Packing", "fingerprint"),
     "sorting": ("numbers_of", "words"),
     "writing": ("IndexWriter",),

@@ -21,9 +21,10 @@ from streamdicom.errors import InputError
 from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event
 from streamdicom.formats import HEAD_SIZE, JSON, detect
 from streamdicom.index.base import DatasetIndex
+from streamdicom.index.offsets import has_wrapper
 from streamdicom.index.parts import Split
 from streamdicom.index.places import sidecar_of
-from streamdicom.index.scanning import PIECE, Found, has_wrapper, hash_of, origin_of, starts_and_hashes, uid_hash
+from streamdicom.index.scanning import PIECE, Found, hash_of, origin_of, starts_and_hashes, uid_hash
 from streamdicom.index.sidecar import FileTable, Fingerprint, Sidecar
 from streamdicom.index.sorting import numbers_of, words
 from streamdicom.index.writing import IndexWriter

@@ -16,7 +16,8 @@ from streamdicom.events import Event
 from streamdicom.filters import Pipeline
 from streamdicom.formats import Parser
 from streamdicom.formats.json import KeyFilter
-from streamdicom.index.scanning import DatasetOffsets, origin_of
+from streamdicom.index.offsets import DatasetOffsets
+from streamdicom.index.scanning import origin_of
 from streamdicom.io import Expansion, MemberPlace, content_from, is_url, open_place, read_range
 from streamdicom.jsontext import Origin
 from streamdicom.options import ReadOptions, options_or_default

@@ -11,9 +11,10 @@ from streamdicom._late import late_pattern
 from streamdicom._records import replace
 from streamdicom._typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, cast, get_args
 from streamdicom.formats import HEAD_SIZE, JSON, detect
+from streamdicom.index.offsets import has_wrapper
 from streamdicom.index.parts import Split
 from streamdicom.index.places import sidecar_of
-from streamdicom.index.scanning import PIECE, has_wrapper, origin_of, starts
+from streamdicom.index.scanning import PIECE, origin_of, starts
 from streamdicom.inputs import Input, Kind, find
 from streamdicom.io import Place, absolute, exists, is_folder, open_place, read_range, size_of
 from streamdicom.jsontext import CommentError, Origin

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 
 from streamdicom import _native
 from streamdicom._digests import blake2b
@@ -16,6 +15,7 @@ from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import InputError, Location
 from streamdicom.events import ELEMENT, END_DATASET
 from streamdicom.formats.json import KeyFilter
+from streamdicom.index.offsets import BLANK, WRAPPER
 from streamdicom.index.sorting import numbers_of
 from streamdicom.io import read_range
 from streamdicom.jsontext import FIRST, NEXT, BoundaryScanner, CommentError, Origin, Summary, scan
@@ -26,7 +26,6 @@ from streamdicom.patterns import DatasetConditions
 PIECE = 128 * 1024
 """Bytes that are scanned at once."""
 
-_WRAPPER = "wrapper"  # the code of a deviation
 _NO_DIGEST, _ONE = bytes(8), (1).to_bytes(8, "little")
 _MAX_UID = 64  # bytes
 _UID_BYTES = b"0123456789."
@@ -47,8 +46,6 @@ _KEYWORD_END = b"InstanceUID"  # of SOPInstanceUID and of sopInstanceUID
 _ESCAPED_ASCII = late_pattern(rb"\\u00[0-7]")
 _LONGEST_KEY = 32  # bytes
 _KEYED = late_pattern(rb'\{\s*"[0-9A-Fa-f]{8}"')
-_NO_WRAPPER = late_pattern(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*(?:"[0-9A-Fa-f]{8}"|\}))')
-_BLANK = b" \t\r\n"
 _LOOK_BACK = 64  # bytes
 _STRUCTURES = {b",": NEXT, b"[": FIRST}
 _LIMITS = Limits().depth, Limits().segment_size, Limits().number_length
@@ -183,80 +180,6 @@ def _evident_uid(data: bytes) -> str | None:
     return None if uid is None else uid.decode()
 
 
-def has_wrapper(head: bytes) -> bool:
-    """Return whether the text starts with an object around an array of data sets.
-
-    Args:
-        head: The start of the text.
-
-    >>> has_wrapper(b'{"results": [{}, {}]}'), has_wrapper(b"[{}, {}]")
-    (True, False)
-    """
-    is_tag_first = head.startswith(b'{"') and head[2:10].isdigit() and head[10:11] == b'"'
-    if is_tag_first or _NO_WRAPPER.match(head):  # the pattern takes long to make
-        return False
-    from streamdicom.formats.json import JsonParser  # which takes long to import
-
-    codes: set[str] = set()
-    options = ReadOptions(on_deviation=lambda deviation: codes.add(deviation.code), on_error="skip")
-    with suppress(InputError):
-        JsonParser(options=options).feed(head)
-    return _WRAPPER in codes
-
-
-class DatasetOffsets:
-    """The places of the data sets of a stream that is being read.
-
-    >>> offsets = DatasetOffsets()
-    >>> for chunk in offsets.watch([b"[{},", b" {}]"]):
-    ...     pass
-    >>> offsets.get(1)
-    5
-    """
-
-    def __init__(self) -> None:
-        self._first = 0
-        self._starts: array[int] | None = None
-
-    def watch(self, chunks: Iterable[bytes], first: int = 0, offset: int = 0) -> Iterator[bytes]:
-        """Yield the chunks of a stream, and learn where its data sets start.
-
-        Args:
-            chunks: The bytes, from a data set or from the start of the stream on.
-            first: The index of the first data set.
-            offset: The bytes before the chunks.
-        """
-        self._first, self._starts = first, array("Q")
-        scanner = BoundaryScanner(offset)
-        is_start = True
-        for chunk in chunks:
-            if is_start and chunk:
-                is_start = False
-                if not chunk.lstrip(_BLANK).startswith((b"[", b"{")) or has_wrapper(chunk):
-                    self._starts = None
-            if self._starts is not None:
-                self._learn(scanner, chunk)
-            yield chunk
-
-    def _learn(self, scanner: BoundaryScanner, chunk: bytes) -> None:
-        assert self._starts is not None
-        try:
-            self._starts += scanner.feed(chunk)
-        except CommentError:
-            self._starts = None
-
-    def get(self, index: int) -> int | None:
-        """Return the offset of a data set, or None if the stream is not plain JSON.
-
-        Data sets before it are forgotten.
-        """
-        if self._starts is None:
-            return None
-        del self._starts[: index - self._first]
-        self._first = index
-        return self._starts[0] if self._starts else None
-
-
 def origin_of(file: BinaryIO, offset: int) -> Origin:
     """Return the origin of a data set, by the structure before it.
 
@@ -267,7 +190,7 @@ def origin_of(file: BinaryIO, offset: int) -> Origin:
     end, size = offset, _LOOK_BACK
     while end > 0:
         start = max(0, end - size)
-        before = b"".join(read_range(file, start, end)).rstrip(_BLANK)
+        before = b"".join(read_range(file, start, end)).rstrip(BLANK)
         if before:
             return Origin(offset, _STRUCTURES.get(before[-1:], ""))
         end, size = start, min(2 * size, PIECE)
@@ -281,8 +204,8 @@ def is_first_item(file: BinaryIO, offset: int) -> bool:
         file: The JSON text.
         offset: The offset of the object.
     """
-    before = b"".join(read_range(file, max(0, offset - _LOOK_BACK), offset)).rstrip(_BLANK)
-    return before.endswith(b"[") and before[:-1].rstrip(_BLANK).endswith(b":")
+    before = b"".join(read_range(file, max(0, offset - _LOOK_BACK), offset)).rstrip(BLANK)
+    return before.endswith(b"[") and before[:-1].rstrip(BLANK).endswith(b":")
 
 
 def uid_hash(uid: str | None) -> int:
@@ -392,7 +315,7 @@ def _parsed_uid(file: BinaryIO, start: int, end: int) -> str | None:
     parser = JsonParser(options=options, skip=skip, origin=origin_of(file, start))
     for piece in read_range(file, start, end, PIECE):
         events = parser.feed(piece)
-        if _WRAPPER in codes:
+        if WRAPPER in codes:
             raise InputError("expected data sets, found an object around an array of them", Location(start))
         for kind, tag, _, value in events:
             if kind == ELEMENT and tag == SOP_INSTANCE_UID and value:

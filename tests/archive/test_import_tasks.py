@@ -91,7 +91,9 @@ _FORMS: dict[str, Callable[[list[bytes]], bytes]] = {
 @pytest.mark.parametrize("form", _FORMS)
 def test_result_does_not_depend_on_the_parts(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The parts of several processes, read by this one."""
-    monkeypatch.setattr(importing, "in_order", lambda function, parts, jobs, **_: in_order(function, parts, jobs - 1))
+    monkeypatch.setattr(
+        "streamdicom._workers.in_order", lambda function, parts, jobs, **_: in_order(function, parts, jobs - 1)
+    )
     monkeypatch.setattr(importing, "_PART_COUNT", 8)
     source = tmp_path / "in.json"
     source.write_bytes(_FORMS[form](_objects()))
