@@ -32,6 +32,7 @@ from streamdicom.datasets._pydicom import (
 )
 from streamdicom.datasets.byte_order import to_big_endian
 from streamdicom.datasets.elements import (
+    is_misfit,
     json_element,
     may_be_numbers,
     reference,
@@ -210,6 +211,8 @@ class DatasetBuilder:
             creator = self._current.elements.get(_base_tag(tag & 0xFFFF0000 | tag >> 8 & 0xFF))
             if creator is not None and may_be_numbers(tag, creator.value):
                 return unknown_element(tag, data)
+        elif is_misfit(tag, data):
+            return unknown_element(tag, data)
         return new_raw(RawDataElement, (tag, "UN", len(data), data, *RAW_TAIL_OF_UN))
 
     def _set_encodings(self, vr: str, values: tuple[Any, ...]) -> None:

@@ -138,6 +138,24 @@ def may_be_items(data: bytes) -> bool:
     return position == len(data) or data.startswith(_SEQUENCE_END, position)
 
 
+def is_misfit(tag: BaseTag, data: bytes) -> bool:
+    """Return whether the bytes of UN are evidently not of the VR in the dictionary.
+
+    pydicom would give a raw element this VR.
+
+    Args:
+        tag: The tag of a public element.
+        data: The bytes.
+
+    >>> is_misfit(BaseTag(0x00280010), b"abc"), is_misfit(BaseTag(0x00280010), b"ab")
+    (True, False)
+    """
+    vr = known_vr(tag)
+    if vr == "SQ":
+        return bool(data) and not may_be_items(data)
+    return vr in VRS and bool(VRS[vr].code and data) and not may_have_vr(tag, vr, data)
+
+
 def is_guess(element: DataElement, data: bytes) -> bool:
     """Return whether a value that pydicom has converted from UN is evidently wrong.
 

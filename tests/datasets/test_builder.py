@@ -238,6 +238,26 @@ def test_private_un_of_digits_is_no_binary_number(creator: str, tag: str, vr: st
     assert (element.VR, element.value) == (vr, value)
 
 
+@each(
+    ("tag", "data"),
+    [
+        ("00189087", b"abc\0"),  # of FD, 8 bytes each
+        ("00280010", b"\1\2\3\4\5\6\7"),  # of US
+        ("00081140", b"hello wo"),  # of SQ
+    ],
+)
+def test_public_un_that_does_not_fit_its_vr_is_unchanged(tag: str, data: bytes) -> None:
+    text = _unknown(tag, data)
+    dataset = streamdicom.loads(text)
+    assert (dataset[tag].VR, dataset[tag].value) == ("UN", data)
+    assert streamdicom.dumps(dataset) == text
+
+
+def test_public_un_that_fits_gets_the_vr_of_the_dictionary() -> None:
+    dataset = streamdicom.loads(_unknown("00280010", b"\2\0"))
+    assert (dataset[0x00280010].VR, dataset.Rows) == ("US", 2)
+
+
 @each(("value", "member"), [("", {}), ("anonymous", {"Value": ["anonymous"]}), (b"ab", {"InlineBinary": "YWI="})])
 def test_un_reference_accepts_value_of_dictionary_vr(value: Any, member: Any) -> None:
     text = '{"00100020":{"vr":"UN","BulkDataURI":"http://h/1"}}'

@@ -8,7 +8,7 @@ use streamdicom_scan::vr::Vr;
 
 use super::frame::Frame;
 use super::instances::{Hold, Template};
-use super::raws::{Known, RawMaker, may_be_decimal};
+use super::raws::{Known, RawMaker, may_be_misfit};
 use crate::encode::{
     ELEMENT, END_ITEM, END_SEQUENCE, SPECIFIC_CHARACTER_SET, START_ITEM, START_SEQUENCE, number, put_values, vr_of,
 };
@@ -222,7 +222,7 @@ impl<'py> Fill<'_, 'py> {
             }
             field.end();
         }
-        if may_be_decimal(tag, vr, &self.known.field) {
+        if may_be_misfit(tag, vr, &self.known.field) {
             return Ok(false);
         }
         let raw = self.maker.make(object.clone(), self.known, vr)?;

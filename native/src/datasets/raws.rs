@@ -145,7 +145,7 @@ impl<'py> RawEvents<'_, '_, 'py> {
             return Ok(None);
         }
         field.end();
-        if may_be_decimal(tag, vr, &self.known.field) {
+        if may_be_misfit(tag, vr, &self.known.field) {
             return Ok(None);
         }
         let object = self.maker.base_tag(self.py, self.known, tag)?;
@@ -166,11 +166,14 @@ fn is_telling(tag: u32) -> bool {
         || matches!(tag, SPECIFIC_CHARACTER_SET | PIXEL_REPRESENTATION | LUT_DESCRIPTOR)
 }
 
-/// Return whether bytes of an unknown private element may be decimal digits, whose VR Python guesses.
+/// Return whether Python must decide if pydicom may give the bytes of UN the VR of its dictionary.
+///
+/// They may be decimal digits in a private element, and anything in a public one.
 #[inline]
-pub fn may_be_decimal(tag: u32, vr: Vr, data: &[u8]) -> bool {
+pub fn may_be_misfit(tag: u32, vr: Vr, data: &[u8]) -> bool {
     let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' | b'\\' | b' ');
-    tag & 0x1_0000 != 0 && vr.name() == "UN" && !data.is_empty() && data.iter().all(is_digit)
+    let is_private = tag & 0x1_0000 != 0;
+    vr.name() == "UN" && !data.is_empty() && (!is_private || data.iter().all(is_digit))
 }
 
 #[inline]

@@ -41,7 +41,7 @@ from streamdicom.formats.part10.context import (
     UN,
     Context,
     affects_context,
-    is_ambiguous,
+    certain_vr,
 )
 from streamdicom.formats.part10.headers import DELIMITER_GROUP, SHORT, read_header, read_item_header
 from streamdicom.formats.part10.long_reading import LongValueParser, length_message
@@ -323,12 +323,9 @@ class ElementParser(LongValueParser):
         elif tag >> 16 == FILE_META_GROUP:
             return
         # A sequence of undefined length may have another VR by the dictionary.
-        if tag >> 16 & 1 and (vr == "SQ" or not file_vr):
+        if tag >> 16 & 1 and vr == "SQ":
             return
-        # In the data set, zeros are padding and no element.
-        if not file_vr and (is_ambiguous(tag) or not tag):
-            return
-        if file_vr and vr != file_vr:
+        if vr != (file_vr or certain_vr(tag)):  # in implicit VR, its length or other elements decide
             return
         key = self._context.encoding.tag.pack(tag >> 16, tag & 0xFFFF) + file_vr.encode()
         if vr == "SQ":

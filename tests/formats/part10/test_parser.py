@@ -416,6 +416,16 @@ def test_private_sequence_of_undefined_length_in_implicit_vr() -> None:
     assert read(IMPLICIT, IMPLICIT.open_sequence(PRIVATE)) == sequence(PRIVATE)
 
 
+def test_unknown_sequence_does_not_change_other_elements_with_its_tag() -> None:
+    tag = 0x054001C0
+    opened = IMPLICIT.open_sequence(tag, IMPLICIT.item(item_content(IMPLICIT)))
+    plain = IMPLICIT.element(tag, "UN", b"\1\2\3\4")
+    assert read(IMPLICIT, opened) == sequence(tag, ITEM)
+    assert read(IMPLICIT, plain) == [element(tag, "UN", b"\1\2\3\4")]
+    items = read(IMPLICIT, IMPLICIT.open_sequence(REFERENCES, IMPLICIT.item(opened), IMPLICIT.item(plain)))
+    assert items == sequence(REFERENCES, sequence(tag, ITEM), [element(tag, "UN", b"\1\2\3\4")])
+
+
 @pytest.mark.filterwarnings("ignore::streamdicom.DeviationWarning")
 def test_character_set_that_is_not_text_is_ignored() -> None:
     content = EXPLICIT.number(CHARSET, "US", 1), EXPLICIT.element(PATIENT_ID, "LO", b"\xe9 ")
