@@ -9,12 +9,12 @@ An open journal is locked where the system supports it: two runs cannot write th
 
 from __future__ import annotations
 
-import json
 import os
+from _json import encode_basestring_ascii  # json takes long to import
 from collections.abc import Iterator
 from contextlib import suppress
 
-from streamdicom._typing import Any, TypeAlias
+from streamdicom._typing import Any, TypeAlias, cast
 from streamdicom.errors import ResumeError
 from streamdicom.io import NamedFile
 
@@ -26,6 +26,8 @@ else:
     _lock = fcntl
 
 Entry: TypeAlias = dict[str, Any]
+
+_LITERALS = {None: "null", True: "true", False: "false"}
 
 
 class Journal:
@@ -87,7 +89,7 @@ class Journal:
 
     def append(self, *entries: Entry, sync: bool = True) -> None:
         """Append entries after the valid ones; with ``sync``, force them onto the disk."""
-        data = b"".join(json.dumps(entry, separators=(",", ":")).encode("ascii") + b"\n" for entry in entries)
+        data = "".join([f"{_text(entry)}\n" for entry in entries]).encode("ascii")
         self._file.truncate(self._end)
         self._file.seek(self._end)
         view = memoryview(data)
@@ -132,13 +134,32 @@ def check_request(before: object, request: Entry) -> None:
     """
     if not isinstance(before, dict):
         raise ResumeError("the journal belongs to another kind of run")
-    wanted = json.loads(json.dumps(request))  # tuples become lists, as in the journal
+    wanted = cast(Entry, _parse(_text(request).encode()))  # tuples become lists, as in the journal
     different = [name for name, value in wanted.items() if before.get(name) != value]
     if different:
         raise ResumeError(f"the stopped run had other arguments; differing: {', '.join(different)}")
 
 
+def _text(value: Any) -> str:
+    """Return JSON text, in ASCII.
+
+    Names of files may have bytes that UTF-8 cannot carry.
+
+    >>> _text({"import": {"where": ("a", "b"), "jobs": 2, "force": False, "source": None}})
+    '{"import":{"where":["a","b"],"jobs":2,"force":false,"source":null}}'
+    """
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    if isinstance(value, dict):
+        return "{" + ",".join([f"{encode_basestring_ascii(name)}:{_text(one)}" for name, one in value.items()]) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_text, value)) + "]"
+    return _LITERALS[value] if value is None or isinstance(value, bool) else str(int(value))
+
+
 def _parse(line: bytes) -> Entry | None:
+    import json  # only a run that resumes another needs it
+
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):

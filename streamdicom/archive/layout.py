@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from streamdicom._dictionary import tag_of_keyword
 from streamdicom._encoded import ENCODED, path_of
-from streamdicom._late import late_pattern
 from streamdicom._typing import Any
 from streamdicom.dicom import (
     SERIES_INSTANCE_UID,
@@ -32,12 +31,11 @@ _DEFAULT_FIELDS = {
 }
 _UIDS = frozenset(_DEFAULT_FIELDS.values())
 
-_FIELD = late_pattern(r"\{([^{}]*)\}")
-_UNSAFE = late_pattern(r'[\x00-\x1f{}\\:*?"<>|]')
+_UNSAFE = frozenset(map(chr, range(0x20))) | frozenset('{}\\:*?"<>|')
 _MAX_VALUE_LENGTH = 64  # characters
 _MAX_NAME_SIZE = 200  # bytes; systems allow 255, and a suffix may be added
 # Names of devices on Windows, with any suffix.
-_RESERVED = late_pattern(r"(?i)(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\..*)?")
+_RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"}
 
 
 class Layout:
@@ -57,14 +55,13 @@ class Layout:
     """
 
     def __init__(self, template: str) -> None:
-        self._names = [_FIELD.split(part) for part in template.split("/")]
-        self._tags = {field: _tag_of(field) for parts in self._names for field in parts[1::2]}
-        for part in template.split("/"):
-            literal = _FIELD.sub("x", part)
-            if literal in ("", ".", "..") or _UNSAFE.search(literal):
-                raise ValueError(f"expected a layout of relative paths such as {DEFAULT_LAYOUT}, found {template!r}")
+        parts = template.split("/")
+        self._names = [part.replace("}", "{").split("{") for part in parts]  # texts and fields take turns
+        if not all(map(_is_safe, parts, self._names)):
+            raise ValueError(f"expected a layout of relative paths such as {DEFAULT_LAYOUT}, found {template!r}")
         if template.startswith("."):
             raise ValueError(f"a layout must not start with a dot: {template!r}")
+        self._tags = {field: _tag_of(field) for name in self._names for field in name[1::2]}
 
     @property
     def tags(self) -> frozenset[int]:
@@ -85,13 +82,25 @@ class Layout:
         texts = list(parts)
         texts[1::2] = fields
         name = "".join(texts)
-        if _RESERVED.fullmatch(name):
+        if name.partition(".")[0].rstrip(" ").lower() in _RESERVED:
             name = f"_{name}"
         if len(name.encode()) > _MAX_NAME_SIZE:
             ending = parts[-1][-16:]
             start = name.encode()[: _MAX_NAME_SIZE - 40].decode(errors="ignore")
             name = f"{start}-{_digest(name)}{ending}"
         return name
+
+
+def _is_safe(part: str, name: list[str]) -> bool:
+    """Return whether a part of a layout is a name with pairs of braces.
+
+    Args:
+        part: The part.
+        name: Its texts and its fields, which take turns.
+    """
+    pairs = "".join([f"{{{text}}}" if index % 2 else text for index, text in enumerate(name)])
+    literal = "x".join(name[::2])
+    return pairs == part and literal not in ("", ".", "..") and _UNSAFE.isdisjoint(literal)
 
 
 def _tag_of(field: str) -> int:

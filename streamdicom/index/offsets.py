@@ -30,7 +30,7 @@ def has_wrapper(head: bytes) -> bool:
     (True, False)
     """
     is_tag_first = head.startswith(b'{"') and head[2:10].isdigit() and head[10:11] == b'"'
-    if is_tag_first or _NO_WRAPPER.match(head):  # the pattern takes long to make
+    if head.startswith(b"[") or is_tag_first or _NO_WRAPPER.match(head):  # the pattern takes long to make
         return False
     from streamdicom.formats.json import JsonParser  # which takes long to import
 

@@ -23,7 +23,6 @@ resource = pytest.importorskip("resource", reason="needs the CPU time of child p
 # The documented ratios, each rounded up: the least of many runs.
 _HELP_RATIO = 3
 _RUN_RATIO = 5
-_RUN_RATIOS = {"import": 6}  # which reads JSON, writes files and keeps a journal
 
 # Another processor, build of Python or load changes the ratio. Only the lists of modules below are exact; with this
 # tolerance, the times find slow code that has no module of its own, such as a table that a module makes.
@@ -108,8 +107,8 @@ _RUNS: dict[str, tuple[list[str], set[str]]] = {
     "index": (["ct.json"], {"json", "re", "streamdicom.jsontext", *_INDEX}),
     "validate": (["ct.dcm"], {"re", "streamdicom.deviations"}),
     "diff": (["ct.dcm", "ct.json"], _TOKENS),
-    "export": (["ct.dcm", "-o", "out.json"], {"json", "re", *_JSON_OUTPUT, *_MEMBERS}),
-    "import": (["ct.json", "-o", "out"], {"json", "re", *_TOKENS, *_OUTPUT, *_REMOTE}),
+    "export": (["ct.dcm", "-o", "out.json"], {*_JSON_OUTPUT, *_MEMBERS}),
+    "import": (["ct.json", "-o", "out"], {*_TOKENS, *_OUTPUT, *_REMOTE}),
     "verify": (["ct.json"], {*_TOKENS, *_INDEX}),
     "send": (["ct.json", "localhost:1"], {"re", "socket", "unicodedata", *_OUTPUT}),
     # The checks of the arguments need no server, Arrow or HTTP client.
@@ -152,8 +151,7 @@ def test_run_imports_no_slow_modules_that_it_does_not_need(
 @pytest.mark.parametrize("name", [name for name in _RUNS if name not in _CODES])
 def test_run_takes_about_the_documented_time(name: str, folder: Path, tmp_path: Path, python: str) -> None:
     folders = (shutil.copytree(folder, tmp_path / str(number)) for number in count())
-    documented = _RUN_RATIOS.get(name, _RUN_RATIO)
-    _check_ratio(python, name.split()[0], *_RUNS[name][0], documented=documented, folders=folders)
+    _check_ratio(python, name.split()[0], *_RUNS[name][0], documented=_RUN_RATIO, folders=folders)
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["convert", "--help"], ["export", "--help"]])
