@@ -511,7 +511,7 @@ def test_run_that_is_killed_repeatedly_completes(tmp_path: Path, monkeypatch: py
     (tmp_path / "out.json").unlink()
     kills = 0
     # A kill after the rename would start again.
-    while run_killed(run, lines * 2 // 3) == -1 and not (tmp_path / "out.json").exists():
+    while run_killed(run, lines // 3) == -1 and not (tmp_path / "out.json").exists():
         kills += 1
         assert kills < 50
     assert kills > 1
