@@ -150,8 +150,12 @@ def is_misfit(tag: BaseTag, data: bytes) -> bool:
     >>> is_misfit(BaseTag(0x00280010), b"abc"), is_misfit(BaseTag(0x00280010), b"ab")
     (True, False)
     """
-    vr = known_vr(tag)
-    if vr == "SQ":
+    return _is_of_another_vr(tag, known_vr(tag), data)
+
+
+def _is_of_another_vr(tag: BaseTag, vr: str, data: bytes) -> bool:
+    """Return whether bytes are evidently no items of SQ, or no numbers of a VR."""
+    if vr == "SQ":  # pydicom takes any tag for that of an item
         return bool(data) and not may_be_items(data)
     return vr in VRS and bool(VRS[vr].code and data) and not may_have_vr(tag, vr, data)
 
@@ -166,10 +170,8 @@ def is_guess(element: DataElement, data: bytes) -> bool:
         data: The bytes of UN.
     """
     vr, value = str(element.VR), element.value
-    if vr == "SQ":  # pydicom takes any tag for that of an item
-        return bool(data) and not may_be_items(data)
-    if VRS[vr].code:
-        return bool(data) and not may_have_vr(element.tag, vr, data)
+    if _is_of_another_vr(element.tag, vr, data):
+        return True
     if vr in ("DS", "IS"):
         return any(isinstance(part, str) and part for part in (value if isinstance(value, MultiValue) else (value,)))
     return vr in SPLITTERS and "\ufffd" in str(value)

@@ -404,7 +404,7 @@ _ENDS = (
     f"{_ASCII_ENDS}\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
-"""The same in all of Unicode, which take a while to find."""
+"""Characters that are no part of a value at its end, in all of Unicode. They take a while to find."""
 
 SPLITTERS = {vr: _splitter(vr) for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)}
 """By VR, a function from the text of a value field, with its padding, to the values.
