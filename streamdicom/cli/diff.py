@@ -15,19 +15,29 @@ from streamdicom._typing import BinaryIO, TypeAlias
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError, usage_errors
 from streamdicom.cli.inputs import PIPE, name_of, size_of
-from streamdicom.cli.places import Batch, PlacedParser, placed_batches
+from streamdicom.cli.places import PlacedParser, placed_batches
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.reports import FoundDifference, new_diff_report
 from streamdicom.cli.terminal import naming_warnings
-from streamdicom.comparison import DataSet, Difference, DifferenceKind, Entry, Place, datasets, differences, tag_path
+from streamdicom.comparison import (
+    Batch,
+    DataSet,
+    Difference,
+    DifferenceKind,
+    Entry,
+    datasets,
+    differences,
+    leave_out_equal,
+    tag_path,
+)
 from streamdicom.errors import Location
-from streamdicom.events import Event
 from streamdicom.io import temporary
 from streamdicom.options import ReadOptions
 from streamdicom.patterns import PatternStep, parse_pattern_step
 
 _MAX_WAITING = 100_000  # data sets of a stream
 _BATCH_SIZE = 256  # entries
+_LENGTH_SIZE = 4  # bytes of the length of a batch
 
 _Pair: TypeAlias = "tuple[DataSet | None, DataSet | None]"
 
@@ -89,8 +99,7 @@ def diff_files(
     written = new_diff_report(report, name_of(one), name_of(other))
     with ProgressLine("Comparing", total, prints=True) as progress:
         left, right = [
-            datasets(events, file_meta=file_meta, shown=values, place=events.place)
-            for events in (_PlacedEvents(one, progress, options), _PlacedEvents(other, progress, options))
+            _datasets(source, progress, options, file_meta=file_meta, shown=values) for source in (one, other)
         ]
         for pair in zip_longest(left, right) if by_position else _by_uid(left, right):
             for found in _found(pair, ignored, values):
@@ -100,28 +109,23 @@ def diff_files(
     return not count
 
 
-class _PlacedEvents(Iterator[Event]):
-    """The events of an input, and the place of the last one."""
+def _datasets(
+    source: str, progress: ProgressLine, options: ReadOptions, *, file_meta: bool, shown: bool
+) -> Iterator[DataSet]:
+    batches = _batches(PlacedParser(options), source, progress)
+    return datasets(batches, file_meta=file_meta, shown=shown)
 
-    def __init__(self, source: str, progress: ProgressLine, options: ReadOptions) -> None:
-        self._parser = PlacedParser(options)
-        self._batches = placed_batches(self._parser, source, progress)
-        self._batch = Batch([], int)
-        self._name = name_of(source)
-        self._index = 0  # of the next event
 
-    def __next__(self) -> Event:
-        while self._index == len(self._batch.events):
-            with naming_warnings(self._name):
-                self._batch = next(self._batches)
-            self._index = 0
-        event = self._batch.events[self._index]
-        self._index += 1
-        return event
-
-    def place(self) -> Place:
-        """Return the place of the last event."""
-        return self._parser.place(self._batch.offset_of(self._index - 1))
+def _batches(parser: PlacedParser, source: str, progress: ProgressLine) -> Iterator[Batch]:
+    """Yield the events of an input; warnings name it."""
+    placed, name = placed_batches(parser, source, progress), name_of(source)
+    while True:
+        with naming_warnings(name):
+            found = next(placed, None)
+        if found is None:
+            return
+        events, offset_of = found
+        yield Batch(events, lambda index, offset_of=offset_of: parser.place(offset_of(index)))  # type: ignore[misc]
 
 
 # --- one data set ----------------------------------------------------------------------------------------------
@@ -139,6 +143,7 @@ def _found(pair: _Pair, ignored: list[PatternStep], values: bool) -> Iterator[Fo
         else:
             yield FoundDifference(None, present.number, "", None, _place(first), "only in B")
         return
+    leave_out_equal(one, other)
     entries, other_entries = _compared(one.entries, ignored), _compared(other.entries, ignored)
     for difference in differences(entries, other_entries):
         places = _place(difference.left), _place(difference.right)
@@ -237,8 +242,10 @@ class _Waiting:
     def put(self, dataset: DataSet) -> None:
         start = self._file.seek(0, 2)
         while batch := list(islice(dataset.entries, _BATCH_SIZE)):
-            marshal.dump(batch, self._file)
-        marshal.dump([], self._file)
+            data = marshal.dumps(batch)
+            self._file.write(len(data).to_bytes(_LENGTH_SIZE, "little"))
+            self._file.write(data)
+        self._file.write(bytes(_LENGTH_SIZE))
         self._places.setdefault(dataset.uid, deque()).append((dataset.number, start))
         self._count += 1
 
@@ -255,8 +262,9 @@ class _Waiting:
 
     def _entries(self, start: int) -> Iterator[Entry]:
         self._file.seek(start)
-        while batch := marshal.load(self._file):  # noqa: S302 - written by this process
-            yield from batch
+        # ``marshal.load`` would read each value by itself, in four times the time.
+        while size := int.from_bytes(self._file.read(_LENGTH_SIZE), "little"):
+            yield from marshal.loads(self._file.read(size))  # noqa: S302 - written by this process
         if not self._count:
             self._file.seek(0)
             self._file.truncate()

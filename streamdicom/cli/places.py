@@ -89,7 +89,7 @@ class Batch(NamedTuple):
 
     Attributes:
         events: The events.
-        offset_of: Returns the byte offset of an event, by its index.
+        offset_of: Returns the byte offset of an event, by its index, also after later batches.
     """
 
     events: list[Event]
@@ -145,15 +145,15 @@ class PlacedParser:
         self._size += len(data)
         if data and self.is_text:
             self._lines.feed(data)
-        return [Batch(self._parser.feed(data), self._parser.offset)]
+        return [Batch(self._parser.feed(data), self._parser.offset_of())]
 
     def finish(self) -> list[Batch]:
         """Declare the end of the stream; return the batch of the last events."""
-        return [Batch(self._parser.finish(), self._parser.offset)]
+        return [Batch(self._parser.finish(), self._parser.offset_of())]
 
     def close(self) -> list[Batch]:
         """Raise a fault after the last events."""
-        return [Batch(self._parser.close(), self._parser.offset)]
+        return [Batch(self._parser.close(), self._parser.offset_of())]
 
     def place(self, offset: int) -> Place:
         """Return the place of a byte offset."""

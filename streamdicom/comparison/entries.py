@@ -1,22 +1,16 @@
-"""Data sets as entries that can be compared.
+"""Elements as entries that can be compared.
 
 An entry has the position of an element, its VR and a digest of its value.
-
-The entries of a data set are in ascending order of keys. In a data set of more than 10,000 entries, an element can be
-that many positions away from its place in this order; further away, the order is lost.
 """
 
 from __future__ import annotations
 
-import heapq
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
 
 from streamdicom._digests import blake2b
-from streamdicom._records import NamedTuple
 from streamdicom._typing import Any, TypeAlias
-from streamdicom.dicom import FILE_META_GROUP, ITEM_TAG_BYTES, SOP_INSTANCE_UID, is_group_length, short, values_text
+from streamdicom.comparison.windows import Path, Place
+from streamdicom.dicom import FILE_META_GROUP, ITEM_TAG_BYTES, is_group_length, short, values_text
 from streamdicom.events import (
     BULK_DATA,
     ELEMENT,
@@ -38,13 +32,9 @@ from streamdicom.events import (
 Key: TypeAlias = tuple[int, ...]
 """Alternating tags and item numbers: the key of an element has an odd length, that of an item an even length."""
 
-Place: TypeAlias = tuple[int, ...]
-"""Byte offset, line and column, the last two 0 if they are not known; empty if nothing is known."""
-
 Entry: TypeAlias = tuple[Key, str, bytes, str, Place]
 """The key, the VR, the content that differs if the value differs, the value as printed, and the place."""
 
-_MAX_SORTED = 10_000  # entries
 _MAX_PLAIN = 64  # bytes; a longer value is compared by its hash
 _HASH_LENGTH = 16
 _END = b"\xff"  # after each value; no byte of UTF-8
@@ -63,69 +53,26 @@ _END_OF_PARTS = frozenset({END_ELEMENT, END_FRAGMENTS})
 _TEXTS = {BULK_DATA: b"u", JSON_ELEMENT: b"j"}
 
 
-class DataSet(NamedTuple):
-    """A data set of a stream. Its entries must be read before the next data set is."""
-
-    number: int  # in the stream
-    uid: bytes  # the content of its SOP Instance UID; empty if it has none
-    entries: Iterator[Entry]
-
-
-def _no_place() -> Place:
-    return ()
-
-
-def datasets(
-    events: Iterable[Event],
-    *,
-    file_meta: bool = False,
-    shown: bool = False,
-    place: Callable[[], Place] = _no_place,
-) -> Iterator[DataSet]:
-    """Yield the data sets of a stream of events.
+def entries_of(
+    events: Iterator[Event], path: Path, place_of: Callable[[], Place], *, file_meta: bool, shown: bool
+) -> Iterator[Entry]:
+    r"""Yield the entries of a data set, in the order of the stream.
 
     Group lengths are left out, because DICOM JSON has none (PS3.18 F.2.2).
 
     Args:
-        events: Any stream of DICOM events.
+        events: The events of the data set, or the last ones, without its start.
+        path: The sequence or item around the first of them.
+        place_of: Returns the place of the last event that was taken.
         file_meta: Include group 0002.
         shown: Include values as printed.
-        place: Returns the place of the last event that was consumed.
 
-    >>> from streamdicom import iter_events
-    >>> for dataset in datasets(iter_events(b'{"00100020": {"vr": "LO"}, "00081140": {"vr": "SQ", "Value": [{}]}}')):
-    ...     print([(key, vr) for key, vr, *_ in dataset.entries])
-    [((528704,), 'SQ'), ((528704, 0), ''), ((1048608,), 'LO')]
+    >>> list(entries_of(iter([(3, 0x00100020, "LO", ("17",))]), (), tuple, file_meta=False, shown=True))
+    [((1048608,), 'LO', b's17\xff', '17', ())]
     """
-    remaining = iter(events)
-    for start in remaining:
-        entries = _entries(remaining, file_meta, shown, place)
-        held = sorted(islice(entries, _MAX_SORTED))
-        ordered = _in_order(held, entries) if len(held) == _MAX_SORTED else iter(held)
-        yield DataSet(start[3], _uid(held), ordered)
-        for _ in ordered:
-            pass
-
-
-def _uid(held: list[Entry]) -> bytes:
-    key = (SOP_INSTANCE_UID,)
-    place = bisect_left(held, (key,))
-    return held[place][2] if place < len(held) and held[place][0] == key else b""
-
-
-def _in_order(held: list[Entry], entries: Iterator[Entry]) -> Iterator[Entry]:
-    """Yield the entries of a large data set; ``held`` is sorted, and therefore a heap."""
-    for entry in entries:
-        yield heapq.heappushpop(held, entry)
-    yield from sorted(held)
-
-
-def _entries(events: Iterator[Event], file_meta: bool, shown: bool, place_of: Callable[[], Place]) -> Iterator[Entry]:
-    """Yield the entries of a data set after its start, in the order of the stream."""
-    path: Key = ()
     for kind, tag, vr, value in events:
         if kind == ELEMENT:
-            if _is_compared(tag, file_meta):
+            if is_compared(tag, file_meta):
                 content = _content(b"".join(map(_encoded_word if vr in _WORDS else _encoded, value)))
                 yield (*path, tag), vr, content, values_text(value) if shown else "", place_of()
         elif kind == START_SEQUENCE:
@@ -139,17 +86,19 @@ def _entries(events: Iterator[Event], file_meta: bool, shown: bool, place_of: Ca
         elif kind in _PARTS:
             place = place_of()
             vr, content, text = _parts(events, kind, vr)
-            if _is_compared(tag, file_meta):
+            if is_compared(tag, file_meta):
                 yield (*path, tag), vr, content, text if shown else "", place
-        elif kind in _TEXTS:
-            if _is_compared(tag, file_meta):
-                content = _content(_TEXTS[kind] + _utf8(value) + _END)
-                yield (*path, tag), vr, content, short(value) if shown else "", place_of()
-        else:  # the end of the data set
-            return
+        elif kind in _TEXTS and is_compared(tag, file_meta):
+            content = _content(_TEXTS[kind] + _utf8(value) + _END)
+            yield (*path, tag), vr, content, short(value) if shown else "", place_of()
 
 
-def _is_compared(tag: int, file_meta: bool) -> bool:
+def is_compared(tag: int, file_meta: bool) -> bool:
+    """Return whether an element that is no sequence is compared.
+
+    >>> is_compared(0x00080000, True), is_compared(0x00020010, False)
+    (False, False)
+    """
     return not is_group_length(tag) and (file_meta or tag >> 16 != FILE_META_GROUP)
 
 
@@ -163,7 +112,7 @@ def _parts(events: Iterator[Event], kind: int, vr: str) -> tuple[str, bytes, str
         if kind in _END_OF_PARTS:
             return last_vr or vr, parts.content(), parts.text()
         parts.add(kind, value)
-    raise AssertionError("an element in parts has an end")
+    return vr, parts.content(), parts.text()  # the data set breaks off in it
 
 
 class _LongContent:

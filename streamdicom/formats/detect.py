@@ -10,7 +10,7 @@ Results never depend on how the stream is cut, and at most about a KiB is held b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 
@@ -21,7 +21,7 @@ from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats.encoded import SelfEncoding
 from streamdicom.formats.first_element import starts_with_element
-from streamdicom.formats.places import KeepsPlaces
+from streamdicom.formats.places import KeepsPlaces, Places
 from streamdicom.formats.raws import MakesRaws
 from streamdicom.formats.spec import DICOM, FORMATS, JSON, XML, FormatName, Parser
 from streamdicom.options import ReadOptions, options_or_default
@@ -341,18 +341,14 @@ class EventParser(MakesRaws, SelfEncoding):
         if isinstance(self._parser, MakesRaws):
             self._parser.make_raws(raws)
 
-    def offset(self, index: int) -> int:
-        """Return the byte offset of an event of the last call of ``feed`` or ``close``.
+    def offset_of(self) -> Callable[[int], int]:
+        """Return a function from the index of an event of a call to its byte offset.
 
-        ``keep_places`` must have been called.
-
-        Args:
-            index: The index of the event in the list that the call returned.
+        See ``KeepsPlaces.offset_of``.
         """
-        if index < len(self._early):
-            return self._early[index]
-        assert isinstance(self._parser, KeepsPlaces)
-        return self._parser.offset(index - len(self._early))
+        early = self._early
+        later = self._parser.offset_of() if isinstance(self._parser, KeepsPlaces) else Places().offset
+        return (lambda index: early[index] if index < len(early) else later(index - len(early))) if early else later
 
     @property
     def has_more(self) -> bool:
@@ -399,7 +395,7 @@ class EventParser(MakesRaws, SelfEncoding):
             self._parser = self._parser_of(detect(self._head, is_all=True), self._head)
             if self._head:
                 events = self._parser.feed(self._head)
-                self._early = [self.offset(index) for index in range(len(events))] if self._keeps_places else []
+                self._early = list(map(self.offset_of(), range(len(events)))) if self._keeps_places else []
         if not events:
             return self._parser.finish()
         with suppress(InputError):  # ``close`` raises the same

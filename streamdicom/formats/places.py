@@ -1,14 +1,14 @@
 """Byte offsets of events, for callers that ask for them.
 
 A parser that keeps places notes where it starts to read an element, and of a run of elements only where the run starts
-and its bytes. An offset is worked out when somebody asks for it, mostly never: the events of a conformant stream need
-none.
+and its bytes. An offset is worked out when somebody asks for it, also after later calls, and mostly never: the events
+of a conformant stream need none.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from sys import maxsize
 
 from streamdicom._typing import Any
@@ -40,7 +40,7 @@ class Places:
         """Start a call, which appends to the list."""
         if self.marks:
             self._before = self.marks[-1][1]
-            self.marks.clear()
+            self.marks = []
         self._events = events
 
     def mark(self, place: Any) -> None:
@@ -63,6 +63,12 @@ class Places:
         while self.marks and self.marks[-1][0] > len(self._events):
             self.marks.pop()
         self.mark(place)
+
+    def of_call(self) -> Places:
+        """Return the places of this call, which later calls do not change."""
+        places = type(self).__new__(type(self))
+        places.__dict__.update(self.__dict__)
+        return places
 
     def offset(self, index: int) -> int:
         """Return the byte offset of an event of the call.
@@ -115,14 +121,13 @@ class KeepsPlaces:
         """
         self._rules = rules
 
-    def offset(self, index: int) -> int:
-        """Return the byte offset of an event of the last call of ``feed`` or ``close``.
+    def offset_of(self) -> Callable[[int], int]:
+        """Return a function from the index of an event to its byte offset.
 
-        The offset of an element is that of its first byte, in a compressed stream after decompression. That of other
-        events is at or before their first byte. ``keep_places`` must have been called.
-
-        Args:
-            index: The index of the event in the list that the call returned.
+        The event is one of the list that the last call of ``feed`` or ``close`` returned. The function may be called
+        after later calls, and holds the bytes of its call. The offset of an element is that of its first byte, in a
+        compressed stream after decompression. That of other events is at or before their first byte. ``keep_places``
+        must have been called.
         """
         assert self._places is not None
-        return self._places.offset(index)
+        return self._places.of_call().offset

@@ -8,7 +8,7 @@ import json
 import random
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ import streamdicom
 from streamdicom import Event, EventType
 from streamdicom.cli import diff
 from streamdicom.cli.diff import diff_files
-from streamdicom.comparison import datasets, entries
+from streamdicom.comparison import Batch, DataSet, reading
+from streamdicom.comparison import datasets as datasets_of
 from tests.cli.running import COMMAND, run, without_preamble
 from tests.support.each import each
 from tests.support.memory import peak
@@ -33,6 +34,10 @@ def _dataset(uid: object, **members: Any) -> dict[str, Any]:
     known = {"id": ("00100020", "LO"), "images": ("00081140", "SQ"), "weight": ("00101030", "DS")}
     found = {} if uid is None else {"00080018": {"vr": "UI", "Value": [str(uid)]}}
     return found | {known[name][0]: {"vr": known[name][1], "Value": value} for name, value in members.items()}
+
+
+def _datasets(events: Iterable[Event]) -> Iterator[DataSet]:
+    return datasets_of([Batch(list(events))])
 
 
 class _Diff:
@@ -179,7 +184,7 @@ def test_order_of_keys_is_ignored(compared: _Diff) -> None:
 
 
 def test_large_data_set_is_sorted_within_a_bound(compared: _Diff, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entries, "_MAX_SORTED", 10)
+    monkeypatch.setattr(reading, "_MAX_SORTED", 10)
     keys = [f"{tag:08X}" for tag in range(0x00090010, 0x00090010 + 500)]
     near = [key for start in range(0, 500, 5) for key in reversed(keys[start : start + 5])]
     one = {key: {"vr": "LO"} for key in keys}
@@ -217,7 +222,7 @@ def test_sizes_of_segments_are_ignored() -> None:
     whole.append((EventType.ELEMENT, 0x00091001, "UT", ("é" * 100 + "x" * 1000,)))
     whole.append((EventType.ELEMENT, 0x00091002, "OB", (bytes(range(256)) * 8,)))
     whole.append((EventType.END_DATASET, 0, "", None))
-    found = [[list(dataset.entries) for dataset in datasets(events)] for events in (whole, *map(_cut, (1, 7, 5000)))]
+    found = [[list(dataset.entries) for dataset in _datasets(events)] for events in (whole, *map(_cut, (1, 7, 5000)))]
     assert all(one == found[0] for one in found)
 
 
@@ -235,7 +240,7 @@ def test_values_in_segments_equal_whole_values() -> None:
         (EventType.END_DATASET, 0, "", None),
     ]
     whole: list[Event] = [parts[0], (EventType.ELEMENT, tag, vr, ("a", None, long, "b")), parts[-1]]
-    [one], [other] = ([list(dataset.entries) for dataset in datasets(events)] for events in (parts, whole))
+    [one], [other] = ([list(dataset.entries) for dataset in _datasets(events)] for events in (parts, whole))
     assert one == other
     assert one[0][:2] == ((tag,), vr)
 
@@ -246,7 +251,7 @@ def test_empty_text_equals_null(empty: str | None) -> None:
         stream: list[Event] = [(EventType.START_DATASET, 0, "", 0)]
         stream += [(EventType.ELEMENT, tag, vr, values) for tag, vr, values in events]
         end = (EventType.END_DATASET, 0, "", None)
-        return [entry[2] for dataset in datasets([*stream, end]) for entry in dataset.entries]
+        return [entry[2] for dataset in _datasets([*stream, end]) for entry in dataset.entries]
 
     name = ("", "", "") if empty == "" else None
     found = contents((1, "CS", (empty, "a")), (2, "LO", (empty,)), (3, "PN", (name,)), (4, "PN", (name, ("a", "", ""))))
@@ -279,7 +284,7 @@ def test_empty_text_equals_null(empty: str | None) -> None:
 def test_element_without_content_equals_an_empty_one(events: list[Event]) -> None:
     start, end = (EventType.START_DATASET, 0, "", 0), (EventType.END_DATASET, 0, "", None)
     empty: Event = (EventType.ELEMENT, 1, "OB", ())
-    [one], [other] = ([list(found.entries) for found in datasets([start, *part, end])] for part in (events, [empty]))
+    [one], [other] = ([list(found.entries) for found in _datasets([start, *part, end])] for part in (events, [empty]))
     assert one == other
 
 
@@ -292,8 +297,8 @@ def test_fragments_equal_their_inline_value_field() -> None:
     events += [(EventType.END_FRAGMENTS, tag, "OB", None), (EventType.END_DATASET, 0, "", None)]
     field = bytes.fromhex("feff00e000000000 feff00e004000000") + b"abcd"  # PS3.5 A.4
     inline = {"7FE00010": {"vr": "OB", "InlineBinary": base64.b64encode(field).decode()}}
-    [one] = [list(dataset.entries) for dataset in datasets(events)]
-    [other] = [list(dataset.entries) for dataset in datasets(streamdicom.iter_events(json.dumps(inline).encode()))]
+    [one] = [list(dataset.entries) for dataset in _datasets(events)]
+    [other] = [list(dataset.entries) for dataset in _datasets(streamdicom.iter_events(json.dumps(inline).encode()))]
     assert one == other
 
 
@@ -301,7 +306,7 @@ def test_padding_of_binary_values_is_no_difference() -> None:
     def content(*parts: tuple[EventType, Any]) -> bytes:
         middle: list[Event] = [(kind, 0x7FE00010, "OB", value) for kind, value in parts]
         events: list[Event] = [(EventType.START_DATASET, 0, "", 0), *middle, (EventType.END_DATASET, 0, "", None)]
-        [[entry]] = [list(dataset.entries) for dataset in datasets(events)]
+        [[entry]] = [list(dataset.entries) for dataset in _datasets(events)]
         return entry[2]
 
     def in_parts(*segments: bytes) -> bytes:
@@ -334,7 +339,7 @@ def test_padding_of_text_is_no_difference(vr: str, values: tuple[Any, ...], same
     def content(*parts: tuple[EventType, Any]) -> bytes:
         middle: list[Event] = [(kind, 0x00091001, vr, value) for kind, value in parts]
         events: list[Event] = [(EventType.START_DATASET, 0, "", 0), *middle, (EventType.END_DATASET, 0, "", None)]
-        [[entry]] = [list(dataset.entries) for dataset in datasets(events)]
+        [[entry]] = [list(dataset.entries) for dataset in _datasets(events)]
         return entry[2]
 
     expected = content((EventType.ELEMENT, values))
@@ -350,7 +355,7 @@ def test_invalid_element_is_compared_by_its_text() -> None:
     def found(text: str) -> list[Any]:
         event: Event = (EventType.JSON_ELEMENT, 0x00280010, "US", text)
         events: list[Event] = [(EventType.START_DATASET, 0, "", 0), event, (EventType.END_DATASET, 0, "", None)]
-        return [list(dataset.entries) for dataset in datasets(events)]
+        return [list(dataset.entries) for dataset in _datasets(events)]
 
     assert found('{"vr":"US","Value":["a"]}') == found('{"vr":"US","Value":["a"]}')
     assert found('{"vr":"US","Value":["a"]}') != found('{"vr":"US","Value":["b"]}')
@@ -509,7 +514,7 @@ def test_memory_does_not_grow_with_a_value(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.memory
 def test_memory_does_not_grow_with_the_elements_of_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entries, "_MAX_SORTED", 500)
+    monkeypatch.setattr(reading, "_MAX_SORTED", 500)
     path = tmp_path / "a.json"
     items = ('%s{"00100020": {"vr": "LO", "Value": ["%d"]}}' % ("," * bool(i), i) for i in range(15_000))
     _write(path, chain(['{"00081140": {"vr": "SQ", "Value": ['], items, ["]}}"]))

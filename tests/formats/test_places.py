@@ -38,8 +38,9 @@ def _placed(data: bytes, size: int, options: ReadOptions | None = None) -> Itera
 
 
 def _with_offsets(parser: EventParser, events: list[Event]) -> Iterator[tuple[int, Event]]:
+    offset_of = parser.offset_of()
     for index, event in enumerate(events):
-        yield parser.offset(index), event
+        yield offset_of(index), event
 
 
 def _places(data: bytes, size: int, options: ReadOptions | None = None) -> list[tuple[int, int, int]]:

@@ -48,6 +48,7 @@ def deviations(library: Library, number: int) -> dict[str, Any]:
     try:
         for batch in batches(library, number, options, checks_padding=True):
             check.check(batch.events, batch.offset_of)
+            del batch  # its events and their places, before the next are made
     except InputError as error:
         fault = {"message": error.message, "offset": error.location.byte_offset, "path": error.location.tag_path}
     found.rows.sort(key=lambda row: row["offset"] or 0)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from streamdicom.comparison import DataSet, Difference, Entry, datasets, differences, tag_path
+from streamdicom.comparison import (
+    Batch,
+    DataSet,
+    Difference,
+    Entry,
+    Place,
+    datasets,
+    differences,
+    leave_out_equal,
+    tag_path,
+)
 from streamdicom.dicom import keyword
 from streamdicom.errors import InputError
-from streamdicom.events import END_DATASET, Event
 from streamdicom.server.browse.datasets import batches, reading_options
 from streamdicom.server.browse.library import Library
 
@@ -36,12 +46,17 @@ def compare(library: Library, one: int, other: int) -> dict[str, Any]:
     formats = {library.locate(number).unit.format for number in (one, other)}
     sides = [_Side(library, number) for number in (one, other)]
     left, right = [side.dataset(file_meta=formats == {"dicom"}) for side in sides]
-    found = list(islice(differences(left.entries, right.entries), MAX_DIFFERENCES + 1)) if left and right else []
+    found = list(islice(_differences(left, right), MAX_DIFFERENCES + 1)) if left and right else []
     return {
         "differences": [_row(difference) for difference in found[:MAX_DIFFERENCES]],
         "cut": len(found) > MAX_DIFFERENCES,
         "faults": [side.fault for side in sides],
     }
+
+
+def _differences(left: DataSet, right: DataSet) -> Iterator[Difference]:
+    leave_out_equal(left, right)
+    return differences(left.entries, right.entries)
 
 
 def _row(found: Difference) -> dict[str, Any]:
@@ -60,28 +75,24 @@ def _side(entry: Entry | None) -> dict[str, Any] | None:
     return {"vr": entry[1], "value": entry[3], "offset": entry[4][0] if entry[4] else None}
 
 
-class _Side(Iterator[Event]):
-    """The events of a data set, and the place of the last one."""
+class _Side:
+    """A data set, and the fault that ends it."""
 
     def __init__(self, library: Library, number: int) -> None:
         self.fault: str | None = None
-        self._offset = 0
-        self._events = self._placed(library, number)
+        self._batches = self._placed(library, number)
 
     def dataset(self, *, file_meta: bool) -> DataSet | None:
         """Return the data set, or None if nothing of it can be read."""
-        found = datasets(self, file_meta=file_meta, shown=True, place=lambda: (self._offset, 0, 0))
-        return next(found, None)
+        return next(datasets(self._batches, file_meta=file_meta, shown=True), None)
 
-    def __next__(self) -> Event:
-        return next(self._events)
-
-    def _placed(self, library: Library, number: int) -> Iterator[Event]:
+    def _placed(self, library: Library, number: int) -> Iterator[Batch]:
         try:
-            for batch in batches(library, number, reading_options(library)):
-                for index, event in enumerate(batch.events):
-                    self._offset = batch.offset_of(index)
-                    yield event
+            for events, offset_of in batches(library, number, reading_options(library)):
+                yield Batch(events, partial(_place, offset_of))
         except InputError as error:
             self.fault = error.message
-            yield (END_DATASET, 0, "", None)
+
+
+def _place(offset_of: Callable[[int], int], index: int) -> Place:
+    return offset_of(index), 0, 0

@@ -28,7 +28,7 @@ class Batch(NamedTuple):
 
     Attributes:
         events: The events.
-        offset_of: Returns the byte offset of an event in its unit, by its index.
+        offset_of: Returns the byte offset of an event in its unit, by its index, also after later batches.
     """
 
     events: list[Event]
@@ -75,21 +75,22 @@ def batches(library: Library, number: int, options: ReadOptions, *, checks_paddi
         if checks_padding:
             parser.check_padding()
 
-        def offset_of(index: int) -> int:
-            return parser.offset(index) + base
+        def placed(events: list[Event]) -> Batch:
+            offset_of = parser.offset_of()
+            return Batch(events, lambda index: offset_of(index) + base)
 
         for block in read_range(file, located.start, _end(located), _BLOCK):
             found = parser.feed(block)
             while True:
                 end = _end_of_dataset(found)
-                yield Batch(found if end is None else found[:end], offset_of)
+                yield placed(found if end is None else found[:end])
                 if end is not None:
                     return
                 if not parser.has_more:
                     break
                 found = parser.feed(b"")
         last = parser.finish()
-        yield Batch(last, offset_of)
+        yield placed(last)
         if _end_of_dataset(last) is None:
             parser.close()
             raise TruncatedError("the data set is not complete", Location(None, located.number))

@@ -427,10 +427,11 @@ class Library:
             for block in read_range(file, 0, None, _BLOCK):
                 self._check_stop()
                 events = parser.feed(block)
+                offset_of = parser.offset_of()
                 for index, (kind, tag, _, value) in enumerate(events):
                     if kind == START_DATASET:
                         # The first document starts with its declaration, which has the encoding.
-                        self._add_places(number, [0 if len(self._places) == first else parser.offset(index)])
+                        self._add_places(number, [0 if len(self._places) == first else offset_of(index)])
                     elif kind == ELEMENT and tag == SOP_INSTANCE_UID and value:
                         self._uids.add(uid_hash(str(value[0])), len(self._places) - 1)
                 self.progress.done = before + file.tell()
@@ -528,7 +529,7 @@ def _array_start(head: bytes) -> int:
     parser.keep_places()
     for index, (kind, *_) in enumerate(parser.feed(head)):
         if kind not in (START_DATASET, END_DATASET):
-            return head.rindex(b"[", 0, parser.offset(index))
+            return head.rindex(b"[", 0, parser.offset_of()(index))
     raise InputError("an object around an array whose first element is not near is not shown")
 
 

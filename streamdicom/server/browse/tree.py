@@ -101,7 +101,7 @@ class Placed(NamedTuple):
 
     @property
     def offset(self) -> int:
-        """Its byte offset in the unit, as long as no later event was taken."""
+        """Its byte offset in the unit."""
         return self.batch.offset_of(self.ordinal)
 
 

@@ -344,7 +344,8 @@ def test_events_that_were_held_have_their_places(size: int) -> None:
     places: list[tuple[int, int]] = []
     for piece in [*cut(data, size), None]:
         events = parser.close() if piece is None else parser.feed(piece)
-        places += [(event[1], parser.offset(index)) for index, event in enumerate(events) if event[0] in STARTS]
+        offset_of = parser.offset_of()
+        places += [(event[1], offset_of(index)) for index, event in enumerate(events) if event[0] in STARTS]
     outer = [place for place in places if place[0] in (UID, PRIVATE, INNER, STUDY_ID)]
     assert outer == list(zip([UID, PRIVATE, INNER, STUDY_ID], expected, strict=True))
     inner = [offset for tag, offset in places if tag == CLASS]
