@@ -16,7 +16,7 @@ from streamdicom.codec import (
     truncated_by,
 )
 from streamdicom.errors import InputError, Location, StreamDicomError
-from streamdicom.events import Event
+from streamdicom.events import SEGMENT, Event
 from streamdicom.formats import (
     HEAD_SIZE,
     NDJSON,
@@ -152,16 +152,22 @@ def batches(
     [1, 1, 0]
     """
     name = name or name_of(source)
-    # In plain Python, the events of more bytes do not fit in the caches of the processor.
-    size = size or (PIECE_SIZE if _native.functions is None else CHUNK)
+    is_pure = _native.functions is None
     is_empty = True
+    in_value = False  # within a long value
     try:
         for chunk in _read(parser, source, expansion):
             is_empty = False
-            for start in range(0, len(chunk), size):
-                yield from drained(parser, chunk[start : start + size])
-                if parser.error:
-                    break
+            start = 0
+            while start < len(chunk) and not parser.error:
+                # In plain Python, the events of a chunk do not fit in the caches of the processor.
+                end = start + (size or (PIECE_SIZE if is_pure and not in_value else CHUNK))
+                for found in drained(parser, chunk[start:end]):
+                    if found and not size:
+                        in_value = _is_in_value(found)
+                    yield found
+                    del found  # before the next events are made, for the caches too
+                start = end
             if parser.error:
                 break  # without waiting for the next chunk
         if not (is_empty and _is_lines(name)):
@@ -169,6 +175,11 @@ def batches(
     except StreamDicomError as error:
         error.filename = error.filename or name
         raise
+
+
+def _is_in_value(events: list[Any]) -> bool:
+    """Return whether a long value goes on after events."""
+    return bool(events[-1][0] == SEGMENT)
 
 
 def _read(parser: _Parser[Any], source: Source, expansion: Expansion) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from streamdicom._records import NamedTuple
 from streamdicom._typing import Any, TypeAlias
@@ -193,8 +194,8 @@ def placed_batches(
             chunks = read(source, progress)
             if learns:
                 chunks = _growing(chunks)
-            for found in batches(parser, chunks, parser.expansion, name_of(source)):
-                yield from found
+            # No variable holds a batch while the next is made: memory for one is in the caches of the processor.
+            yield from chain.from_iterable(batches(parser, chunks, parser.expansion, name_of(source)))
         except InputError as error:
             error.location = parser.located(error.location)
             raise

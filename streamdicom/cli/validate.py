@@ -118,6 +118,7 @@ def _validate(
             checks.start()
             for batch in placed_batches(parser, source, progress, learns=checks.learns):
                 findings.datasets += checks.check(batch, parser, pending.counts(parser))
+                del batch
                 pending.flush(parser)
     except InputError as error:
         findings.errors = 1
