@@ -6,7 +6,7 @@ pydicom reads some code extensions wrongly. Text that it would misread goes into
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableSequence
 from functools import lru_cache
 
 from pydicom import config
@@ -75,25 +75,30 @@ def sets_in_force(datasets: Iterable[Dataset]) -> CharacterSets | None:
     Returns:
         None if pydicom has other ones: Specific Character Set has changed after the data set was read.
     """
-    names: tuple[str, ...] | None = None
-    terms: tuple[str, ...] = ()
+    held: str | MutableSequence[str] | None = None
+    terms: bytes | tuple[str, ...] = ()
     for dataset in datasets:
-        if names is None:
+        if held is None:
             held = dataset.original_character_set
-            names = (held,) if isinstance(held, str) else tuple(held)
         element = dataset.get_item(_TAG)
         if element is not None:
-            terms = _terms(element.value)
+            value = element.value
+            terms = value if isinstance(value, bytes) else _terms(value)
             break
-    sets = character_sets(terms)
-    if sets.is_defined and names != _names(sets.terms):
+    sets, names = _sets_and_names(terms)
+    if names is not None and names != ([held] if isinstance(held, str) else list(held or ())):
         return None
     return sets
 
 
 def _terms(value: object) -> tuple[str, ...]:
-    if isinstance(value, bytes):
-        value = value.decode("latin_1")
     if isinstance(value, str):
         return tuple(value.split("\\"))
     return tuple(map(str, value)) if isinstance(value, Iterable) else ()
+
+
+@lru_cache(maxsize=256)
+def _sets_and_names(terms: bytes | tuple[str, ...]) -> tuple[CharacterSets, list[str] | None]:
+    """Return character sets, and pydicom's names of them if they are defined."""
+    sets = character_sets(terms.decode("latin_1").split("\\") if isinstance(terms, bytes) else terms)
+    return sets, list(_names(sets.terms)) if sets.is_defined else None

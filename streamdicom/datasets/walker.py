@@ -379,7 +379,7 @@ def _extended_text(
 
 def _around(dataset: Dataset, sequences: list[_OpenSequence]) -> list[Dataset]:
     """Return a data set and those around it, innermost first."""
-    return [dataset, *(sequence.dataset for sequence in reversed(sequences))]
+    return [dataset, *[sequence.dataset for sequence in reversed(sequences)]] if sequences else [dataset]
 
 
 def _is_looked_up(data: bytes) -> bool:

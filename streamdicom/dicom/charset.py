@@ -132,8 +132,7 @@ class CharacterSets:
                 return self._decode(data, "strict")[0], _NO_FAULTS
             except UnicodeDecodeError:
                 pass
-        decoder = TextDecoder(self, vr)
-        return decoder.decode(data, final=True), frozenset(decoder.faults)
+        return (_remembered if len(data) <= _MAX_REMEMBERED else _decoded)(self, data, vr)
 
     def encode(self, text: str, vr: str) -> bytes | None:
         r"""Return the bytes of a whole value field, or None if the sets lack a character.
@@ -156,6 +155,16 @@ class CharacterSets:
 
 
 _NO_FAULTS: frozenset[str] = frozenset()
+_MAX_REMEMBERED = 256  # bytes
+
+
+def _decoded(sets: CharacterSets, data: bytes, vr: str) -> tuple[str, frozenset[str]]:
+    decoder = TextDecoder(sets, vr)
+    return decoder.decode(data, final=True), frozenset(decoder.faults)
+
+
+# The images of a study have the same names.
+_remembered = lru_cache(maxsize=1024)(_decoded)
 
 
 @lru_cache(maxsize=256)
