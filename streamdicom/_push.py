@@ -39,7 +39,7 @@ def check_data(data: object) -> None:
     if isinstance(data, bytes):
         return
     try:
-        memoryview(data)  # type: ignore[arg-type]
+        memoryview(data)  # type: ignore[arg-type]  # the check that the type is right
     except TypeError:
         cure = "; encode text as UTF-8" if isinstance(data, str) else ""
         raise TypeError(f"expected bytes, found {type(data).__name__}{cure}") from None

@@ -195,10 +195,10 @@ class _Record:
             return NotImplemented
         return bool(self._compared(self) == self._compared(other))
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # a type checker takes it for the method of object
 
     def __replace__(self, /, **changes: Any) -> Any:  # for ``copy.replace`` of Python 3.13
-        return replace(self, **changes)  # type: ignore[type-var]
+        return replace(self, **changes)  # type: ignore[type-var]  # a type checker sees ``dataclasses.replace``
 
 
 class _FrozenRecord(_Record):

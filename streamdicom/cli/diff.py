@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import marshal
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from itertools import islice, zip_longest
 
 from streamdicom._typing import BinaryIO, TypeAlias
@@ -25,6 +26,7 @@ from streamdicom.comparison import (
     Difference,
     DifferenceKind,
     Entry,
+    Place,
     datasets,
     differences,
     leave_out_equal,
@@ -124,8 +126,12 @@ def _batches(parser: PlacedParser, source: str, progress: ProgressLine) -> Itera
             found = next(placed, None)
         if found is None:
             return
-        events, offset_of = found
-        yield Batch(events, lambda index, offset_of=offset_of: parser.place(offset_of(index)))  # type: ignore[misc]
+        yield Batch(found.events, partial(_place_of, parser, found.offset_of))
+        del found  # before the next is made
+
+
+def _place_of(parser: PlacedParser, offset_of: Callable[[int], int], index: int) -> Place:
+    return parser.place(offset_of(index))
 
 
 # --- one data set ----------------------------------------------------------------------------------------------

@@ -35,6 +35,9 @@ class Batch(NamedTuple):
     place_of: Callable[[int], Place] = _nowhere
 
 
+_NO_BATCH = Batch(())
+
+
 class EventStream:
     """The events of a stream, which are taken a data set at a time.
 
@@ -44,7 +47,7 @@ class EventStream:
 
     def __init__(self, batches: Iterable[Batch]) -> None:
         self._batches = iter(batches)
-        self._batch = Batch(())
+        self._batch = _NO_BATCH
         self._next = 0  # the index in the batch
 
     def windows(self) -> Iterator[Window]:
@@ -58,10 +61,11 @@ class EventStream:
 
     def _has_next(self) -> bool:
         while self._next == len(self._batch.events):
+            self._batch, self._next = _NO_BATCH, 0  # before the next is made
             batch = next(self._batches, None)
             if batch is None:
                 return False
-            self._batch, self._next = batch, 0
+            self._batch = batch
         return True
 
     def take(self) -> tuple[Sequence[Event], Callable[[int], Place], int, bool] | None:
