@@ -40,7 +40,7 @@ class Places:
         """Start a call, which appends to the list."""
         if self.marks:
             self._before = self.marks[-1][1]
-            self.marks = []
+        self.marks = []
         self._events = events
 
     def mark(self, place: Any) -> None:

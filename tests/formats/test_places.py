@@ -32,9 +32,12 @@ _SMALL = 64 * 1024
 def _placed(data: bytes, size: int, options: ReadOptions | None = None) -> Iterator[tuple[int, Event]]:
     parser = EventParser(options=options or ReadOptions(force=True, on_error="skip", on_deviation=lambda _: None))
     parser.keep_places()
-    for start in range(0, len(data), size):
-        yield from _with_offsets(parser, parser.feed(data[start : start + size]))
-    yield from _with_offsets(parser, parser.close())
+    calls = []
+    for piece in [*(data[start : start + size] for start in range(0, len(data), size)), None]:
+        events = parser.close() if piece is None else parser.feed(piece)
+        calls.append((parser.offset_of(), events))
+    for offset_of, events in calls:  # later calls leave the places as they are
+        yield from ((offset_of(index), event) for index, event in enumerate(events))
 
 
 def _with_offsets(parser: EventParser, events: list[Event]) -> Iterator[tuple[int, Event]]:
