@@ -90,7 +90,7 @@ def unescape(string: str) -> str:
     raw = _unmask(string)
     try:
         text, _ = scanstring(f'"{raw}"', 1)
-    except ValueError:
+    except (ValueError, SystemError):  # Python 3.11 cannot raise its error before json.decoder is imported
         raise escape_fault(raw) from None
     if not text.isascii() and SURROGATE.search(text):
         raise escape_fault(raw)

@@ -243,6 +243,15 @@ def test_unknown_engine_is_a_usage_error(tmp_path: Path) -> None:
     assert (done.code, done.stdout, done.stderr) == (2, b"", message)
 
 
+@each("engine", ["", "pure"])
+@each("text", [r"\q", r"\u12G4", r"\ud800", "\t", "\x01"])
+def test_wrong_string_is_a_fault_where_json_is_not_imported(text: str, engine: str) -> None:
+    document = f'{{"00100020": {{"vr": "LO", "Value": ["{text}"]}}}}'.encode()
+    done = run_process("count", "-", data=document, STREAMDICOM_ENGINE=engine)
+    assert done.code == 1
+    assert done.error.startswith("standard input: expected ")
+
+
 @each("arguments", [["validate", "{}"], ["convert", "{}", "a.json"], ["diff", "{}", "{}"]])
 def test_folder_in_place_of_a_file_is_a_usage_error(tmp_path: Path, arguments: list[str]) -> None:
     done = run(*(text.format(tmp_path) for text in arguments))
