@@ -25,6 +25,8 @@ from streamdicom.limits import Limits
 MAX_LENGTH = Limits().segment_size
 MAX_VALUES = Limits().values_per_event
 
+_KEEP_NUL = frozenset({"AE", "UR"})  # VRs of which pydicom does not strip NUL at the end, which is padding of other VRs
+
 
 def values_of(vr: str, value: Any) -> tuple[Any, ...]:
     """Return the values of an element in the types that events have.
@@ -58,7 +60,7 @@ def _convert(vr: str, value: Any) -> tuple[Any, ...]:
         if values is None:
             raise ValueError("an incomplete number")
         return values
-    make = _MAKERS[form]
+    make = _as_unpadded if vr in _KEEP_NUL else _MAKERS[form]
     if not _is_several(value):
         return (make(value),)
     return tuple([None if part is None else make(part) for part in value])
@@ -105,6 +107,10 @@ def _as_text(value: Any) -> str:
     return str(value) if hasattr(value, "original_string") else dicom_text(value)  # pydicom's dates, and Python's
 
 
+def _as_unpadded(value: Any) -> str:
+    return _as_text(value).rstrip("\0")
+
+
 def _as_decimal(value: Any) -> str:
     if isinstance(value, str | bytes):
         return _string(value)
@@ -144,6 +150,10 @@ def _one_text(value: str) -> tuple[Value, ...] | None:
     if not value:
         return ()
     return (value,) if len(value) <= MAX_LENGTH else None
+
+
+def _one_unpadded(value: str) -> tuple[Value, ...] | None:
+    return _one_text(value.rstrip("\0"))
 
 
 def _one_binary(value: bytes) -> tuple[Value, ...] | None:
@@ -212,6 +222,8 @@ _Maker = Callable[[Any], tuple[Value, ...] | None]
 def _makers(vr: str) -> dict[type, _Maker]:
     form = VRS[vr].form
     if form is Form.TEXT:
+        if vr in _KEEP_NUL:
+            return {str: _one_unpadded, type(None): _no_values}
         texts = _several(str, UID)
         return {str: _one_text, UID: _one_text, MultiValue: texts, type(None): _no_values}
     if vr == "SS":  # not its lists, which may be a LUT Descriptor

@@ -78,7 +78,7 @@ _BATCH_SIZE = 512  # events
 _SHORTS = ("US", "SS")
 _LUT_DESCRIPTORS = frozenset((*PALETTE_COLOR_LUT_DESCRIPTORS, LUT_DESCRIPTOR))
 
-_MAX_UN_LENGTH = 0xFFFF  # bytes; pydicom does not look up longer UN in the dictionary
+_MAX_SHORT = 0xFFFF  # bytes; pydicom does not look up longer UN in the dictionary
 _CYCLE_CHECK_INTERVAL = 8  # levels of nesting, so that the check costs flatter data sets nothing
 _DEFAULTS = WriteOptions()
 _EXTENDED_VRS = frozenset(vr for vr, row in VRS.items() if row.character_set)
@@ -282,6 +282,9 @@ def _other_events(
             found = _extended_text(dataset, element, vr, sequences, options)
             if found is not None:
                 return found
+        if vr == "AT" and element.VR != "UN" and isinstance(element.value, bytes) and len(element.value) % 4:
+            # pydicom would drop the bytes of the last one.
+            raise OutputError(f"expected 4 bytes for each value of VR AT, found {len(element.value)} bytes")
     converted = _converted(dataset, tag, element, little_endian, sequences)
     return converted if converted.VR == "SQ" else _element_events(tag, converted, little_endian, options)
 
@@ -364,7 +367,8 @@ def _extended_text(
     tag, data = int(element.tag), element.value
     assert isinstance(data, bytes)
     is_un = element.VR == "UN"
-    sets = None if is_un and not _is_looked_up(data) else sets_in_force(_around(dataset, sequences))
+    is_left = is_un and not pydicom.config.replace_un_with_known_vr
+    sets = None if is_left else sets_in_force(_around(dataset, sequences))
     if sets is None:
         return None
     text, faults = sets.decode(data, vr)
@@ -380,11 +384,6 @@ def _extended_text(
 def _around(dataset: Dataset, sequences: list[_OpenSequence]) -> list[Dataset]:
     """Return a data set and those around it, innermost first."""
     return [dataset, *[sequence.dataset for sequence in reversed(sequences)]] if sequences else [dataset]
-
-
-def _is_looked_up(data: bytes) -> bool:
-    """Return True if pydicom looks up the VR of UN in the dictionary."""
-    return pydicom.config.replace_un_with_known_vr and len(data) < _MAX_UN_LENGTH
 
 
 # --- converted elements ----------------------------------------------------------------------------------------
@@ -438,11 +437,25 @@ def _named_vrs(element: DataElement) -> list[str]:
 def _known(dataset: Dataset, element: RawDataElement, data: bytes) -> DataElement:
     """Return UN with its dictionary VR, or unchanged if that does not fit the bytes."""
     with suppress(Exception):  # of any type, if pydicom cannot convert the value
+        if element.VR == "UN":
+            put_back(dataset, _readable(element, data))
         converted = dataset[element.tag]
         if not is_guess(converted, data):
+            if not element.is_little_endian and isinstance(converted.value, bytes):  # pydicom keeps it as in the file
+                converted.value = swap_words(converted.value, VRS[converted.VR].word)
             return converted
     put_back(dataset, element)  # it may be half converted
     return unknown_element(element.tag, data[: element.length])
+
+
+def _readable(element: RawDataElement, data: bytes) -> RawDataElement:
+    """Return UN so that pydicom reads it as the file means it.
+
+    The bytes are in implicit VR little endian in every transfer syntax (PS3.5 6.2.2), and may be a long value of
+    another VR, for which explicit VR has 16 bits of length.
+    """
+    vr = known_vr(element.tag) if len(data) >= _MAX_SHORT and pydicom.config.replace_un_with_known_vr else ""
+    return element._replace(VR=vr or "UN", is_little_endian=True, is_implicit_VR=True)
 
 
 def _unambiguous(element: DataElement, datasets: list[Dataset], little_endian: bool) -> DataElement:

@@ -607,6 +607,64 @@ def test_un_is_a_sequence_only_of_items(field: bytes, vr: str) -> None:
         assert events[1][3] == (field,)
 
 
+@each(
+    ("tag", "field", "expected"),
+    [
+        (0x00280010, b"\5\0", {"vr": "US", "Value": [5]}),
+        (0x00189087, b"\0\0\0\0\0\0\xf8\x3f", {"vr": "FD", "Value": [1.5]}),
+        (0x00280009, b"\x18\0\x63\x10", {"vr": "AT", "Value": ["00181063"]}),
+        (0x00281201, b"\1\2\3\4", {"vr": "OW", "InlineBinary": "AQIDBA=="}),
+        (0x00091001, b"\1\2", {"vr": "UN", "InlineBinary": "AQI="}),
+    ],
+)
+def test_un_is_in_little_endian_in_a_data_set_in_big_endian(tag: int, field: bytes, expected: dict[str, Any]) -> None:
+    dataset = Dataset()
+    dataset.set_original_encoding(False, False)
+    raw = RawDataElement(BaseTag(tag), "UN", len(field), field, 0, False, False)
+    vars(dataset)["_dict"] = {BaseTag(tag): raw}
+    for _ in range(2):
+        assert _written(dataset)[f"{tag:08X}"] == expected
+
+
+@each(("tag", "vr", "text"), [(0x30060050, "DS", "1.5\\"), (0x00104000, "LT", "äöü ")])
+def test_long_un_has_the_vr_of_the_dictionary(tag: int, vr: str, text: str) -> None:
+    text *= 0x4000
+    field = text.encode("latin-1")[:0x10000]
+    dataset = Dataset()
+    terms = RawDataElement(BaseTag(0x00080005), "CS", 10, b"ISO_IR 100", 0, False, True)
+    raw = RawDataElement(BaseTag(tag), "UN", len(field), field, 0, False, True)
+    vars(dataset)["_dict"] = {terms.tag: terms, BaseTag(tag): raw}
+    dataset.set_original_encoding(False, True, "latin_1")
+    found = _written(dataset)[f"{tag:08X}"]
+    assert found["vr"] == vr
+    expected = field.decode("latin-1").rstrip(" ")
+    assert found["Value"] == (
+        [float(one) if one else None for one in expected.split("\\")] if vr == "DS" else [expected]
+    )
+
+
+def test_incomplete_tag_is_a_wrong_value() -> None:
+    dataset = Dataset()
+    vars(dataset)["_dict"] = {
+        BaseTag(0x00280009): RawDataElement(BaseTag(0x00280009), "AT", 6, b"abcdef", 0, False, True)
+    }
+    with pytest.raises(OutputError, match="expected 4 bytes for each value of VR AT"):
+        streamdicom.dumps(dataset)
+    with pytest.warns(DeviationWarning, match="wrong-value"):
+        text = streamdicom.dumps(dataset, options=WriteOptions(on_error="keep"))
+    assert json.loads(text)["00280009"] == {"vr": "UN", "InlineBinary": "YWJjZGVm"}
+
+
+@each(("tag", "vr"), [(0x00081010, "AE"), (0x00081190, "UR")])
+@each("is_read", [False, True])
+def test_nul_at_the_end_of_text_is_padding(tag: int, vr: str, is_read: bool) -> None:
+    dataset = Dataset()
+    dataset[tag] = RawDataElement(BaseTag(tag), vr, 8, b"ACHIEVA\0", 0, False, True)
+    if is_read:
+        assert dataset[tag].value == "ACHIEVA\0"
+    assert _written(dataset)[f"{tag:08X}"] == {"vr": vr, "Value": ["ACHIEVA"]}
+
+
 # --- the compiled engine and plain Python --------------------------------------------------------------------------
 
 _ITEM = b"\xfe\xff\x00\xe0"
