@@ -18,20 +18,18 @@ from streamdicom._cache import MAX_KNOWN_TAGS
 from streamdicom._typing import Any
 from streamdicom.datasets._pydicom import raw_element
 from streamdicom.dicom import (
-    ITEM_TAG_BYTES,
     SPLITTERS,
-    UNDEFINED_LENGTH,
     VRS,
     Form,
     creator_of,
     join_name,
     json_field,
+    may_be_items,
     may_have_vr,
     private_definition,
 )
 from streamdicom.errors import DatasetError
 
-_SEQUENCE_END = b"\xfe\xff\xdd\xe0"
 _TEXT_FORMS = frozenset({Form.TEXT, Form.DECIMAL, Form.PERSON_NAME})
 
 
@@ -125,17 +123,6 @@ def may_be_numbers(tag: BaseTag, creator: Any) -> bool:
     name = creator.decode("latin-1") if isinstance(creator, bytes) else creator
     definition = private_definition(tag, creator_of((name,)))
     return definition is not None and bool(VRS[definition.vrs[0]].code)
-
-
-def may_be_items(data: bytes) -> bool:
-    """Return False if bytes are no items (PS3.5 7.5), as far as lengths show."""
-    position = 0
-    while data.startswith(ITEM_TAG_BYTES, position):
-        length = int.from_bytes(data[position + 4 : position + 8], "little")
-        if length == UNDEFINED_LENGTH:
-            return True
-        position += 8 + length
-    return position == len(data) or data.startswith(_SEQUENCE_END, position)
 
 
 def is_misfit(tag: BaseTag, data: bytes) -> bool:

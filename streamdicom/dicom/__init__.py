@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from streamdicom.dicom.dictionary import NO_MAXIMUM, Definition, definition_of, private_definition, private_name
     from streamdicom.dicom.display import MAX_WIDTH, plain_text, short, value_text, values_text
     from streamdicom.dicom.fragment_check import FragmentCheck
-    from streamdicom.dicom.guess import is_decimal, may_have_vr, value_size
+    from streamdicom.dicom.guess import is_decimal, may_be_items, may_have_vr, value_size
     from streamdicom.dicom.number_text import (
         INTEGER_RANGES,
         decimal_string,
@@ -217,6 +217,7 @@ __all__ = [
     "json_value",
     "keyword",
     "keyword_key",
+    "may_be_items",
     "may_have_vr",
     "parse_tag",
     "parse_tag_in_any_form",
@@ -254,7 +255,7 @@ _LATE = {
     "dictionary": ("Definition", "NO_MAXIMUM", "definition_of", "private_definition", "private_name"),
     "display": ("MAX_WIDTH", "plain_text", "short", "value_text", "values_text"),
     "fragment_check": ("FragmentCheck",),
-    "guess": ("is_decimal", "may_have_vr", "value_size"),
+    "guess": ("is_decimal", "may_be_items", "may_have_vr", "value_size"),
     "number_text": (
         "INTEGER_RANGES",
         "decimal_string",

@@ -8,12 +8,15 @@ from __future__ import annotations
 from struct import calcsize
 
 from streamdicom.dicom.private_blocks import is_private
+from streamdicom.dicom.tags import ITEM_TAG_BYTES
+from streamdicom.dicom.transfer_syntax import UNDEFINED_LENGTH
 from streamdicom.dicom.vr import VRS, Form
 
 _DECIMAL = b"0123456789+-.eE\\ "
 _MIN_DECIMAL_LENGTH = 4  # bytes; two digits may well be a number of 16 bits
 _TEXT_CONTROLS = b"\t\n\f\r\x1b"
 _CONTROLS = bytes(set(range(0x20)) - set(_TEXT_CONTROLS))
+_SEQUENCE_END = b"\xfe\xff\xdd\xe0"
 
 
 def value_size(vr: str) -> int:
@@ -57,3 +60,18 @@ def may_have_vr(tag: int, vr: str, data: bytes) -> bool:
         return not (is_private(tag) and is_decimal(data)) and len(data) % value_size(vr) == 0
     text = data.rstrip(b"\0 ")
     return len(text.translate(None, _CONTROLS)) == len(text)
+
+
+def may_be_items(data: bytes) -> bool:
+    r"""Return False if bytes are no items in little endian, as far as lengths show.
+
+    >>> may_be_items(b"\xfe\xff\x00\xe0\0\0\0\0"), may_be_items(b"hello wo")
+    (True, False)
+    """
+    position = 0
+    while data.startswith(ITEM_TAG_BYTES, position):
+        length = int.from_bytes(data[position + 4 : position + 8], "little")
+        if length == UNDEFINED_LENGTH:
+            return True
+        position += 8 + length
+    return position == len(data) or data.startswith(_SEQUENCE_END, position)

@@ -17,6 +17,7 @@ from streamdicom._typing import Any
 from streamdicom.dicom.person_name import join_name, split_name
 from streamdicom.dicom.tags import SPECIFIC_CHARACTER_SET
 from streamdicom.dicom.vr import VRS, Form
+from streamdicom.errors import OutputError
 from streamdicom.events import Value
 
 _Decoder = Callable[[bytes, bool], tuple[Value, ...] | None]
@@ -226,24 +227,18 @@ def json_value(tag: int, text: str) -> tuple[str, tuple[Any, ...]]:
         tag: The tag of the element.
         text: The JSON text of the attribute, which is the value of the event.
 
+    Raises:
+        OutputError: It has a ``DataFragment`` with references, which other formats cannot hold.
+
     >>> json_value(0x00280010, '{"vr":"US","Value":["many",1.50]}')
     ('UT', ('many\\1.50',))
     >>> json_value(0x00280010, '{"vr":"US","InlineBinary":"AAEC"}')
     ('OB', (b'\x00\x01\x02',))
     """
-    if tag == SPECIFIC_CHARACTER_SET:
-        return "CS", ()
-    try:
-        import json  # which takes long, and few files need it
-
-        attribute = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
-    except (ValueError, RecursionError):
-        attribute = None
-    try:
-        binary = binascii.a2b_base64(attribute["InlineBinary"], strict_mode=True)
-    except (KeyError, TypeError, ValueError):  # no InlineBinary, or not base64
-        return "UT", (_joined(attribute) or text,)
-    return "OB", (binary,) if binary else ()
+    attribute = _attribute(text)
+    if "DataFragment" in attribute:
+        raise OutputError("expected a value, found fragments by reference, which only JSON can hold")
+    return _value_in(tag, attribute, text)
 
 
 def json_field(tag: int, text: str) -> bytes:
@@ -261,11 +256,32 @@ def json_field(tag: int, text: str) -> bytes:
     >>> json_field(0x00280010, '{"vr":"US","Value":[true]}')
     b'{"vr":"US","Value":[true]}'
     """
-    vr, values = json_value(tag, text)
+    vr, values = _value_in(tag, _attribute(text), text)
     if not values:
         return b""
     data: bytes = values[0] if vr == "OB" else values[0].encode()
     return data + (b"\0" if vr == "OB" else b" ") if len(data) & 1 else data
+
+
+def _attribute(text: str) -> dict[str, Any]:
+    """Return the members of an attribute; none if the text is no object."""
+    import json  # which takes long, and few files need it
+
+    try:
+        attribute = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        return {}
+    return attribute if isinstance(attribute, dict) else {}
+
+
+def _value_in(tag: int, attribute: dict[str, Any], text: str) -> tuple[str, tuple[Any, ...]]:
+    if tag == SPECIFIC_CHARACTER_SET:
+        return "CS", ()
+    try:
+        binary = binascii.a2b_base64(attribute["InlineBinary"], strict_mode=True)
+    except (KeyError, TypeError, ValueError):  # no InlineBinary, or not base64
+        return "UT", (_joined(attribute) or text,)
+    return "OB", (binary,) if binary else ()
 
 
 def _joined(attribute: Any) -> str | None:

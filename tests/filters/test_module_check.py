@@ -47,8 +47,8 @@ def _found(*documents: dict[str, Any], size: int = 1 << 20) -> list[tuple[str, s
     parser.keep_places()
     data = json.dumps([dict(sorted(document.items())) for document in documents]).encode()
     for start in range(0, len(data), size):
-        check.check(parser.feed(data[start : start + size]), parser.offset)
-    check.check(parser.close(), parser.offset)
+        check.check(parser.feed(data[start : start + size]), parser.offset_of())
+    check.check(parser.close(), parser.offset_of())
     return [(one.code, one.location.tag_path, one.location.dataset_index) for one in found]
 
 

@@ -136,7 +136,7 @@ def _outcome(engine: Any, chunks: list[bytes], options: dict[str, Any]) -> tuple
         try:
             for step in (*chunks, None):
                 delivered = parser.close() if step is None else parser.feed(step)
-                places += map(parser.offset, range(len(delivered)))
+                places += map(parser.offset_of(), range(len(delivered)))
                 events += delivered
         except InputError as raised:
             error = type(raised), str(raised), raised.location

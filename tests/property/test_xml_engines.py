@@ -146,7 +146,7 @@ def _outcome(engine: Any, chunks: list[bytes], options: dict[str, Any], *, has_p
             for step in (*chunks, None):
                 delivered = parser.close() if step is None else parser.feed(step)
                 if has_places:
-                    places += map(parser.offset, range(len(delivered)))
+                    places += map(parser.offset_of(), range(len(delivered)))
                 events += delivered
         except InputError as raised:
             error = type(raised), str(raised), raised.location

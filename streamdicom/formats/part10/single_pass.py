@@ -26,6 +26,7 @@ from streamdicom.dicom import (
     Form,
     is_group_length,
     json_value,
+    may_be_items,
 )
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event, EventType
@@ -37,7 +38,7 @@ from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, SEQUENCE_EN
 from streamdicom.formats.part10.long_values import SpooledValues
 from streamdicom.formats.part10.runs import write_entry
 from streamdicom.formats.part10.states import WRITER_TRANSITIONS, OpenItem, WriterState, move_to
-from streamdicom.formats.part10.values import NotEncodableError, is_odd_number
+from streamdicom.formats.part10.values import NotEncodableError, is_odd_number, is_sequence_in_dictionary
 from streamdicom.formats.writer import BLOCK_SIZE, ONE_DATASET, Move, Moves, check_end, vr_info
 from streamdicom.options import WriteOptions
 
@@ -182,6 +183,9 @@ class SinglePassWriter(BinaryOutput):
                 return
             is_odd = vr == "UN" and is_odd_number(tag, value, self._parts, implicit=self._is_implicit)
             data = value[0] if is_odd else self._encode(vr, value)
+            is_sequence = self._is_implicit and is_sequence_in_dictionary(tag, self._parts)
+            if is_sequence and not may_be_items(data):
+                raise OutputError("expected items, for which readers of implicit VR take the value, found other bytes")
         except OutputError as error:
             self._replace(tag, value, error)
             return
@@ -191,7 +195,7 @@ class SinglePassWriter(BinaryOutput):
         self._put(self._header(tag, vr, len(data)) + data)
         if vr == "FL" and are_rounded(value):
             self._warn("inexact-number", f"{ROUNDED} ({self._location(tag)})")
-        if self._state == _DATASET:
+        if self._state == _DATASET and not is_sequence:
             self._table.elements.remember(tag, write_entry(tag, vr, implicit=self._is_implicit))
 
     def _run(self, tag: int, vr: str, value: Any) -> None:

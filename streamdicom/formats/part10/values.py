@@ -313,6 +313,20 @@ def is_odd_number(tag: int, values: tuple[Any, ...], parts: list[bytes], *, impl
     return definition is not None and all(VRS[vr].code for vr in definition.vrs)
 
 
+def is_sequence_in_dictionary(tag: int, parts: list[bytes]) -> bool:
+    """Return True if readers of implicit VR take an element for a sequence.
+
+    Args:
+        tag: The tag.
+        parts: The bytes before the element in implicit VR, as far as they are in memory.
+    """
+    definition = definition_of(tag)
+    if is_private(tag):
+        creator = _creator(tag, b"".join(parts), implicit=True)
+        definition = private_definition(tag, creator) if creator else None
+    return definition is not None and "SQ" in definition.vrs
+
+
 def _creator(tag: int, data: bytes, *, implicit: bool) -> str | None:
     """Return the creator of a private element by the bytes before it.
 
