@@ -21,7 +21,7 @@ from streamdicom._records import NamedTuple
 from streamdicom._typing import IO, TypeAlias, cast
 from streamdicom.dicom import tag_for_keyword_key
 from streamdicom.errors import InputError
-from streamdicom.formats import DICOM, EMPTY, JSON, UNKNOWN_MESSAGE, XML, detect, form_of_name
+from streamdicom.formats import DICOM, EMPTY, JSON, NDJSON, UNKNOWN_MESSAGE, XML, detect, form_of_name
 from streamdicom.io import (
     COMPRESSIONS,
     RemoteStatus,
@@ -401,7 +401,8 @@ def recognize(head: bytes, name: str, *, is_named: bool = False) -> tuple[Kind, 
         return Kind.TAR, ""
     if content in COMPRESSIONS:
         return Kind.COMPRESSED, ""
-    is_text = content in (JSON.name, XML.name, None)  # None: white space, so far
+    is_empty = content == EMPTY and form_of_name(name).format is NDJSON  # of which an empty file has no data sets
+    is_text = is_empty or content in (JSON.name, XML.name, None)  # None: white space, so far
     if is_text and (is_named or _begins_dataset(head)):
         return Kind.TEXT, ""
     if is_named or form_of_name(name).format is DICOM:

@@ -163,8 +163,8 @@ def batches(
                 # In plain Python, the events of a chunk do not fit in the caches of the processor.
                 end = start + (size or (PIECE_SIZE if is_pure and not in_value else CHUNK))
                 for found in drained(parser, chunk[start:end]):
-                    if found and not size:
-                        in_value = _is_in_value(found)
+                    if found:
+                        in_value = _is_in_value(found[-1])
                     yield found
                     del found  # before the next events are made, for the caches too
                 start = end
@@ -177,9 +177,9 @@ def batches(
         raise
 
 
-def _is_in_value(events: list[Any]) -> bool:
-    """Return whether a long value goes on after events."""
-    return bool(events[-1][0] == SEGMENT)
+def _is_in_value(result: object) -> bool:
+    """Return whether a result is an event after which a long value goes on."""
+    return type(result) is tuple and result[0] == SEGMENT
 
 
 def _read(parser: _Parser[Any], source: Source, expansion: Expansion) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from importlib import import_module
 from streamdicom.cli.commands import COMMANDS
 from streamdicom.cli.exit_codes import DONE, USAGE, UsageError, exit_code_of
 from streamdicom.cli.plain_arguments import plain_arguments
-from streamdicom.cli.terminal import console, printed_warnings, sigterm_as_exit, standard_streams
+from streamdicom.cli.terminal import console, printed_warnings, signals_as_exit, standard_streams
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -18,7 +18,7 @@ def run(arguments: Sequence[str]) -> int:
     Args:
         arguments: The arguments of the process, without its name.
     """
-    with standard_streams(), printed_warnings(), sigterm_as_exit():
+    with standard_streams(), printed_warnings(), signals_as_exit():
         return exit_code_of(lambda: _run(arguments))
 
 

@@ -14,6 +14,7 @@ FAILED = 1
 USAGE = 2
 SKIPPED = 3
 NO_SPACE = 4
+HUNG_UP = 129
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 TERMINATED = 143
@@ -24,6 +25,7 @@ EXIT_CODES = {
     USAGE: "The arguments are wrong, or a file cannot be opened.",
     SKIPPED: "Some inputs were skipped.",
     NO_SPACE: "No space is left for the output.",
+    HUNG_UP: "The terminal was closed (SIGHUP).",
     INTERRUPTED: "Ctrl-C (SIGINT) stopped the command.",
     BROKEN_PIPE: "The reader of the output has closed it.",
     TERMINATED: "SIGTERM stopped the command.",

@@ -31,9 +31,10 @@ def index_of(source: str) -> DatasetIndex | None:
 
 
 def write_picked(arguments: Arguments, events: Iterable[Event]) -> None:
-    """Write the events to the target of a command."""
+    """Write the events to the target of a command, with elements in ascending order."""
     from streamdicom.api import write_events  # which a count does not need
+    from streamdicom.filters import sort_elements
 
     to = json_format(arguments.target, arguments.to)
     with usage_errors():
-        write_events(events, target_of(arguments.target), arguments.indent, format=to)
+        write_events(sort_elements(events), target_of(arguments.target), arguments.indent, format=to)

@@ -12,6 +12,7 @@ from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
 from streamdicom.cli.inputs import is_pipe
 from streamdicom.cli.outputs import check_folder
 from streamdicom.cli.terminal import console, counted
+from streamdicom.filters import sort_elements
 from streamdicom.index import plan_splits
 
 _MAX_STEM = 180  # characters of the names of parts
@@ -34,7 +35,7 @@ def run(arguments: Arguments) -> int:
             raise UsageError(f"{target}: expected a new file, found one")
     with _all_or_nothing(targets), usage_errors():
         for target, part in zip(targets, parts, strict=True):
-            write_events(part.iter_events(), target)
+            write_events(sort_elements(part.iter_events()), target)
     console.note(f"{counted(len(parts), 'file')} in {arguments.output}")
     return DONE
 

@@ -210,22 +210,23 @@ def abandon_output() -> None:
 # --- signals ---------------------------------------------------------------------------------------------------
 
 
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+
+
 @contextmanager
-def sigterm_as_exit() -> Iterator[None]:
-    """Let SIGTERM end the command as Ctrl-C does, unless it is ignored or handled."""
-    is_handled = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+def signals_as_exit() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the command as Ctrl-C does, unless they are handled."""
+    unhandled = [number for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL]
     try:
-        if not is_handled:
-            signal.signal(signal.SIGTERM, _exit)
+        for number in unhandled:
+            signal.signal(number, _exit)
     except ValueError:  # not in the main thread
-        is_handled = True
-    if is_handled:
-        yield
-        return
+        unhandled = []
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in unhandled:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _exit(number: int, _: object) -> NoReturn:

@@ -80,6 +80,7 @@ class Tree:
         self._items = 0  # of that
         # The current element in parts:
         self._length = 0  # characters or bytes
+        self._count = 0  # values that are no long ones
         self._start = ""  # the first text
         self._fragments = 0
         self._is_first = True  # no value was printed yet
@@ -172,7 +173,7 @@ class Tree:
     def _add_part(self, add: Any, kind: int, tag: int, vr: str, value: Any) -> None:
         """Add the text of a part of an element."""
         if kind == START_ELEMENT or kind == START_FRAGMENTS:
-            self._length = self._fragments = 0
+            self._length = self._count = self._fragments = 0
             self._start = ""
             self._is_first, self._is_within = True, False
             if self._is_full:
@@ -187,7 +188,10 @@ class Tree:
             self._add_in_full(add, kind, value)
         else:
             text = values_text(value, self._width) if kind == VALUES else value
-            self._length += len(text)
+            if kind == VALUES:
+                self._count += len(value)
+            else:
+                self._length += len(text)
             if isinstance(text, str) and not self._start:
                 self._start = f"{short(text, self._width)} "
 
@@ -199,7 +203,10 @@ class Tree:
             number = max(0, self._fragments - 1)  # the first item is the Basic Offset Table (PS3.5 A.4)
             size = f": [{self._length:,} bytes in {number:,} fragments]"
         else:
-            size = f": {self._start}[{self._length:,} {'characters' if self._start else 'bytes'}]"
+            sizes = [f"{self._count:,} values"] if self._count else []
+            if self._length or not self._count:
+                sizes.append(f"{self._length:,} {'characters' if self._start else 'bytes'}")
+            size = f": {self._start}[{', '.join(sizes)}]"
         add(f"{self._indent}{self._name(tag, vr)}{size if self._has_values else ''}\n")
 
     def _add_in_full(self, add: Any, kind: int, value: Any) -> None:

@@ -116,6 +116,17 @@ def test_broken_line_of_ndjson(tmp_path: Path) -> None:
     assert str(path) in result.stdout.decode()
 
 
+def test_empty_ndjson_has_no_data_sets(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "1.dcm").write_bytes(file_bytes(dataset(1)))
+    export_archive(tmp_path / "in", tmp_path / "a.ndjson", manifest=tmp_path / "a")
+    export_archive(tmp_path / "in", tmp_path / "b.ndjson", manifest=tmp_path / "b", since=tmp_path / "a")
+    assert (tmp_path / "b.ndjson").read_bytes() == b""
+    assert verify_export(tmp_path / "b.ndjson", manifest=tmp_path / "b") == Verification()
+    (tmp_path / "c.json").touch()
+    assert verify_export(tmp_path / "c.json").problem_count == 1
+
+
 def test_file_that_does_not_exist(tmp_path: Path) -> None:
     assert run("verify", tmp_path / "none.json").code == 2
 

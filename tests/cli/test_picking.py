@@ -147,6 +147,17 @@ def test_failed_split_leaves_no_parts(tmp_path: Path) -> None:
     assert len(list(parts.iterdir())) == 3
 
 
+@each("command", ["head", "sample", "split"])
+def test_elements_are_written_in_ascending_order(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('[{"00100020": {"vr": "LO", "Value": ["1"]}, "00080060": {"vr": "CS", "Value": ["CT"]}}]')
+    result = run(command, path, *(["-n", "1", "-o", tmp_path / "out"] if command == "split" else []))
+    assert result.code == 0
+    is_split = command == "split"
+    [written] = [json.loads((tmp_path / "out" / "a-0.ndjson").read_bytes())] if is_split else json.loads(result.stdout)
+    assert list(written) == ["00080060", "00100020"]
+
+
 def test_pipe_is_not_split(tmp_path: Path) -> None:
     result = run("split", "-", "-n", 3, "-o", tmp_path)
     assert (result.code, "only files can be split" in result.error) == (2, True)

@@ -186,7 +186,7 @@ def test_pipe_can_be_given_by_its_path(tmp_path: Path) -> None:
 # --- signals ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.slow
 def test_signal_ends_the_command_quietly_and_leaves_no_file(number: int, code: int, tmp_path: Path) -> None:
     target = tmp_path / "out.dcm"

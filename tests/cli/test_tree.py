@@ -58,6 +58,7 @@ def test_long_values_are_cut_and_control_characters_escaped() -> None:
             "00091004": {"vr": "OB", "BulkDataURI": "http://example.org/1"},
             "00091005": {"vr": "PN", "Value": [{"Alphabetic": "A", "Phonetic": "P"}]},
             "00091006": {"vr": "LT", "Value": ["y" * 100]},
+            "00091007": {"vr": "US", "Value": [5] * 9000},
         }
     )
     assert list(lines(streamdicom.iter_events(text.encode())))[1:] == [
@@ -67,6 +68,7 @@ def test_long_values_are_cut_and_control_characters_escaped() -> None:
         "  (0009,1004) OB: -> http://example.org/1",
         "  (0009,1005) PN: A==P",
         f"  (0009,1006) LT: {'y' * 64}...",
+        "  (0009,1007) US: " + "5\\" * 32 + "... [9,000 values]",
     ]
 
 
