@@ -163,7 +163,7 @@ def batches(
                 # In plain Python, the events of a chunk do not fit in the caches of the processor.
                 end = start + (size or (PIECE_SIZE if is_pure and not in_value else CHUNK))
                 for found in drained(parser, chunk[start:end]):
-                    if found:
+                    if found and is_pure:
                         in_value = _is_in_value(found[-1])
                     yield found
                     del found  # before the next events are made, for the caches too
@@ -178,8 +178,10 @@ def batches(
 
 
 def _is_in_value(result: object) -> bool:
-    """Return whether a result is an event after which a long value goes on."""
-    return type(result) is tuple and result[0] == SEGMENT
+    """Return whether a long value goes on after an event, or the events of a batch."""
+    events = getattr(result, "events", None)
+    event = events[-1] if events else result
+    return type(event) is tuple and event[0] == SEGMENT
 
 
 def _read(parser: _Parser[Any], source: Source, expansion: Expansion) -> Iterator[bytes]:

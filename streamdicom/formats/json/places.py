@@ -52,8 +52,9 @@ class Cursor:
         key, text = f'"{tag:08X}"', self.text
         run, before, position = self._key
         position = text.find(key, position if run == start and before <= tag else start, end)
-        while not _COLON.match(text, position + len(key)):  # a value
+        while position >= 0 and not _COLON.match(text, position + len(key)):  # a value
             position = text.find(key, position + 1, end)
+        assert position >= 0, "a canonical attribute has its key in the text"
         self._key = start, tag, position
         return self.at(position)
 
