@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList, PyTuple};
 use streamdicom_scan::encode::Field;
 use streamdicom_scan::part10::is_short;
-use streamdicom_scan::vr::Vr;
+use streamdicom_scan::vr::{Form, Vr};
 
 use super::{
     ELEMENT, END_ITEM, END_SEQUENCE, SPECIFIC_CHARACTER_SET, START_ITEM, START_SEQUENCE, number, put_values, vr_of,
@@ -179,6 +179,9 @@ impl Writer {
         }
         let Ok(values) = event.get_borrowed_item(3) else { return false };
         let Ok(values) = values.cast_exact::<PyTuple>() else { return false };
+        if self.is_implicit && vr.form() == Form::Binary && !values.is_empty() {
+            return false; // readers may take the bytes for items
+        }
         put_header(&mut self.out, tag, vr, self.is_implicit);
         let is_short = is_short(vr) && !self.is_implicit;
         let start = self.out.len() + if is_short { 2 } else { 4 };

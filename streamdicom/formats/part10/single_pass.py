@@ -183,7 +183,8 @@ class SinglePassWriter(BinaryOutput):
                 return
             is_odd = vr == "UN" and is_odd_number(tag, value, self._parts, implicit=self._is_implicit)
             data = value[0] if is_odd else self._encode(vr, value)
-            is_sequence = self._is_implicit and is_sequence_in_dictionary(tag, self._parts)
+            is_binary = self._is_implicit and VRS[vr].form is Form.BINARY
+            is_sequence = is_binary and is_sequence_in_dictionary(tag, self._parts)
             if is_sequence and not may_be_items(data):
                 raise OutputError("expected items, for which readers of implicit VR take the value, found other bytes")
         except OutputError as error:

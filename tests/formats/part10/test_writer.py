@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 
-from streamdicom import dump
+from streamdicom import dump, iter_events, write_events
 from streamdicom.datasets import walk
 from streamdicom.deviations import DeviationWarning
 from streamdicom.dicom.vr import VRS
@@ -213,6 +213,39 @@ def test_text_longer_than_16_bits_becomes_un(length: int) -> None:
 
 
 # --- File Meta Information -----------------------------------------------------------------------------------
+
+
+_ITEMS = b"\xfe\xff\x00\xe0\0\0\0\0"
+
+
+@each(("field", "is_right"), [(b"hello wo", False), (b"", True), (_ITEMS, True), (_ITEMS + b"hello wo", False)])
+@each("vr", ["UN", "OB"])
+def test_sequence_of_the_dictionary_has_items_in_implicit_vr(vr: str, field: bytes, is_right: bool) -> None:
+    one = element(REFERENCES, vr, *([field] if field else []))
+    options = WriteOptions(transfer_syntax=IMPLICIT.uid)
+    assert field in written(one, options=WriteOptions())
+    for events in ([one], [(EventType.START_SEQUENCE, 0x00081115, "SQ", None), *_item(one), _END_OF_SERIES]):
+        if is_right:
+            assert dcmread(io.BytesIO(write([START, *events, END], options))) is not None
+            continue
+        with pytest.raises(OutputError, match="expected items, for which readers of implicit VR take the value"):
+            write([START, *events, END], options)
+
+
+_END_OF_SERIES: Event = (EventType.END_SEQUENCE, 0x00081115, "SQ", None)
+
+
+def _item(*events: Event) -> list[Event]:
+    right = element(REFERENCES, "UN", _ITEMS)  # whose form must not be remembered
+    items = [(EventType.START_ITEM, 0x00081115, "SQ", 0), right, (EventType.END_ITEM, 0x00081115, "SQ", None)]
+    return [*items, (EventType.START_ITEM, 0x00081115, "SQ", 1), *events, (EventType.END_ITEM, 0x00081115, "SQ", None)]
+
+
+@each("format", ["dicom", "xml"])
+def test_fragments_by_reference_are_refused(format: Any) -> None:
+    text = '{"7FE00010": {"vr": "OB", "DataFragment": [null, {"BulkDataURI": "http://h/1"}]}}'
+    with pytest.warns(DeviationWarning), pytest.raises(OutputError, match="found fragments by reference"):
+        write_events(iter_events(text.encode()), io.BytesIO(), format=format)
 
 
 def test_file_meta_information_is_completed() -> None:
