@@ -10,11 +10,13 @@ use streamdicom_scan::vr::{Form, Vr};
 use super::{
     ELEMENT, END_ITEM, END_SEQUENCE, SPECIFIC_CHARACTER_SET, START_ITEM, START_SEQUENCE, number, put_values, vr_of,
 };
+use crate::part10::vr_in_implicit;
 
 const SOP_INSTANCE_UID: i64 = 0x0008_0018;
 const PIXEL_DATA: u32 = 0x7FE0_0010;
 const MAX_SHORT_LENGTH: usize = 0xFFFE;
 
+const SEQUENCE_PLACES: usize = 256;
 const ITEM_START: [u8; 8] = [0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF];
 const ITEM_END: [u8; 8] = [0xFE, 0xFF, 0x0D, 0xE0, 0, 0, 0, 0];
 const SEQUENCE_END: [u8; 8] = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
@@ -24,13 +26,14 @@ const SEQUENCE_END: [u8; 8] = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
 pub struct Part10Bytes {
     is_implicit: bool,
     open_item: Py<PyAny>,
+    certain_vr: Py<PyAny>,
 }
 
 #[pymethods]
 impl Part10Bytes {
     #[new]
-    fn new(is_implicit: bool, open_item: Py<PyAny>) -> Part10Bytes {
-        Part10Bytes { is_implicit, open_item }
+    fn new(is_implicit: bool, open_item: Py<PyAny>, certain_vr: Py<PyAny>) -> Part10Bytes {
+        Part10Bytes { is_implicit, open_item, certain_vr }
     }
 
     fn __call__<'py>(
@@ -45,6 +48,7 @@ impl Part10Bytes {
         let py = events.py();
         let mut writer = Writer {
             is_implicit: self.is_implicit,
+            sequences: SequenceTags { certain_vr: self.certain_vr.bind(py).clone(), known: Vec::new() },
             out: Vec::with_capacity(max_size.saturating_sub(size).min(1 << 20) + 1024),
             items: items.iter().map(|item| Item::of(&item)).collect::<PyResult<_>>()?,
             kept: items.len(),
@@ -112,8 +116,9 @@ impl Item {
     }
 }
 
-struct Writer {
+struct Writer<'py> {
     is_implicit: bool,
+    sequences: SequenceTags<'py>,
     out: Vec<u8>,
     items: Vec<Item>,
     /// The number of items that were open before and still are.
@@ -121,7 +126,7 @@ struct Writer {
     max_sequences: usize,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// Write an event; return false for one that is left to Python.
     #[inline]
     fn take(&mut self, event: &Bound<'_, PyTuple>) -> bool {
@@ -179,7 +184,7 @@ impl Writer {
         }
         let Ok(values) = event.get_borrowed_item(3) else { return false };
         let Ok(values) = values.cast_exact::<PyTuple>() else { return false };
-        if self.is_implicit && vr.form() == Form::Binary && !values.is_empty() {
+        if self.is_implicit && !values.is_empty() && (vr.form() == Form::Binary || self.sequences.has(tag)) {
             return false; // readers may take the bytes for items
         }
         put_header(&mut self.out, tag, vr, self.is_implicit);
@@ -205,6 +210,29 @@ impl Writer {
         }
         item.last = i64::from(tag);
         true
+    }
+}
+
+/// The public tags that readers of implicit VR take for sequences; a tag has one place.
+struct SequenceTags<'py> {
+    certain_vr: Bound<'py, PyAny>,
+    known: Vec<Option<(u32, bool)>>,
+}
+
+impl SequenceTags<'_> {
+    fn has(&mut self, tag: u32) -> bool {
+        if self.known.is_empty() {
+            self.known.resize(SEQUENCE_PLACES, None);
+        }
+        let place = (tag ^ tag >> 16) as usize % SEQUENCE_PLACES;
+        match self.known[place] {
+            Some((known, found)) if known == tag => found,
+            _ => {
+                let found = vr_in_implicit(&self.certain_vr, tag) == Some(Vr::SQ);
+                self.known[place] = Some((tag, found));
+                found
+            }
+        }
     }
 }
 

@@ -396,7 +396,7 @@ def bytes_of_engine(*, implicit: bool) -> WriteRun:
     functions = _native.functions
     if functions is None:
         return partial(part10_bytes, WRITE_TABLES[implicit])
-    compiled: WriteRun = functions.Part10Bytes(implicit, OpenItem)
+    compiled: WriteRun = functions.Part10Bytes(implicit, OpenItem, certain_vr)
     return compiled
 
 

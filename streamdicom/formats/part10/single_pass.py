@@ -25,6 +25,7 @@ from streamdicom.dicom import (
     VRS,
     Form,
     is_group_length,
+    is_private,
     json_value,
     may_be_items,
 )
@@ -183,8 +184,8 @@ class SinglePassWriter(BinaryOutput):
                 return
             is_odd = vr == "UN" and is_odd_number(tag, value, self._parts, implicit=self._is_implicit)
             data = value[0] if is_odd else self._encode(vr, value)
-            is_binary = self._is_implicit and VRS[vr].form is Form.BINARY
-            is_sequence = is_binary and is_sequence_in_dictionary(tag, self._parts)
+            is_checked = self._is_implicit and (not is_private(tag) or VRS[vr].form is Form.BINARY)
+            is_sequence = is_checked and is_sequence_in_dictionary(tag, self._parts)
             if is_sequence and not may_be_items(data):
                 raise OutputError("expected items, for which readers of implicit VR take the value, found other bytes")
         except OutputError as error:

@@ -28,6 +28,7 @@ from streamdicom.dicom import (
 from streamdicom.errors import LimitError, OutputError
 from streamdicom.events import LAST_SEGMENT, SEGMENT, VALUES, Event
 from streamdicom.formats.element_rules import check_values
+from streamdicom.formats.part10.context import certain_vr
 from streamdicom.formats.part10.headers import write_header
 from streamdicom.formats.part10.runs import MISMATCHES
 from streamdicom.formats.writer import several_binary_values, value_error
@@ -320,10 +321,10 @@ def is_sequence_in_dictionary(tag: int, parts: list[bytes]) -> bool:
         tag: The tag.
         parts: The bytes before the element in implicit VR, as far as they are in memory.
     """
-    definition = definition_of(tag)
-    if is_private(tag):
-        creator = _creator(tag, b"".join(parts), implicit=True)
-        definition = private_definition(tag, creator) if creator else None
+    if not is_private(tag):
+        return certain_vr(tag) == "SQ"
+    creator = _creator(tag, b"".join(parts), implicit=True)
+    definition = private_definition(tag, creator) if creator else None
     return definition is not None and "SQ" in definition.vrs
 
 
