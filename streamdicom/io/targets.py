@@ -166,8 +166,12 @@ class Output:
             self._file = self._remote.file
         elif isinstance(target, str | os.PathLike):
             self._name = target
-            with naming(target):
-                self._file = self._open(target)
+            try:
+                with naming(target):
+                    self._file = self._open(target)
+            except BaseException:  # such as Ctrl-C after the hidden file was made
+                self._remove()
+                raise
         elif is_connection(target):
             self.is_connection = True
             self._file = cast(BinaryIO, SendingFile(target))
@@ -278,8 +282,11 @@ class Output:
         self._is_whole = False
         with suppress(OSError):  # such as a full disk, which the failed write has reported
             self._file.close()
+        self._remove()
+
+    def _remove(self) -> None:
         if self._partial is not None:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # if it is not there
                 os.unlink(self._partial)
             self._partial = None
 
