@@ -79,6 +79,7 @@ _SHORTS = ("US", "SS")
 _LUT_DESCRIPTORS = frozenset((*PALETTE_COLOR_LUT_DESCRIPTORS, LUT_DESCRIPTOR))
 
 _MAX_SHORT = 0xFFFF  # bytes; pydicom does not look up longer UN in the dictionary
+_STARTS_OF_ITEMS = (ITEM_TAG_BYTES, b"\xfe\xff\xdd\xe0")
 _CYCLE_CHECK_INTERVAL = 8  # levels of nesting, so that the check costs flatter data sets nothing
 _DEFAULTS = WriteOptions()
 _EXTENDED_VRS = frozenset(vr for vr, row in VRS.items() if row.character_set)
@@ -285,6 +286,9 @@ def _other_events(
         if vr == "AT" and element.VR != "UN" and isinstance(element.value, bytes) and len(element.value) % 4:
             # pydicom would drop the bytes of the last one.
             raise OutputError(f"expected 4 bytes for each value of VR AT, found {len(element.value)} bytes")
+        if vr == "SQ" and element.VR is None and element.value and element.value[:4] not in _STARTS_OF_ITEMS:
+            # pydicom takes any tag for that of an item, and would lose the bytes.
+            raise OutputError("expected items for VR SQ, found other bytes")
     converted = _converted(dataset, tag, element, little_endian, sequences)
     return converted if converted.VR == "SQ" else _element_events(tag, converted, little_endian, options)
 

@@ -655,6 +655,17 @@ def test_incomplete_tag_is_a_wrong_value() -> None:
     assert json.loads(text)["00280009"] == {"vr": "UN", "InlineBinary": "YWJjZGVm"}
 
 
+def test_sequence_in_implicit_vr_without_items_is_a_wrong_value() -> None:
+    dataset = Dataset()
+    raw = RawDataElement(BaseTag(0x00081140), None, 8, b"hello wo", 0, True, True)
+    vars(dataset)["_dict"] = {raw.tag: raw}
+    with pytest.raises(OutputError, match="expected items for VR SQ"):
+        streamdicom.dumps(dataset)
+    with pytest.warns(DeviationWarning, match="wrong-value"):
+        text = streamdicom.dumps(dataset, options=WriteOptions(on_error="keep"))
+    assert json.loads(text) == {"00081140": {"vr": "UN", "InlineBinary": "aGVsbG8gd28="}}
+
+
 @each(("tag", "vr"), [(0x00081010, "AE"), (0x00081190, "UR")])
 @each("is_read", [False, True])
 def test_nul_at_the_end_of_text_is_padding(tag: int, vr: str, is_read: bool) -> None:
