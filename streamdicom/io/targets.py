@@ -170,7 +170,8 @@ class Output:
                 with naming(target):
                     self._file = self._open(target)
             except BaseException:  # such as Ctrl-C after the hidden file was made
-                self._remove()
+                with suppress(OSError):  # if it was not
+                    self._remove()
                 raise
         elif is_connection(target):
             self.is_connection = True
@@ -286,7 +287,7 @@ class Output:
 
     def _remove(self) -> None:
         if self._partial is not None:
-            with suppress(OSError):  # if it is not there
+            with suppress(FileNotFoundError):
                 os.unlink(self._partial)
             self._partial = None
 

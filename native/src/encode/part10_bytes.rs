@@ -184,8 +184,12 @@ impl Writer<'_> {
         }
         let Ok(values) = event.get_borrowed_item(3) else { return false };
         let Ok(values) = values.cast_exact::<PyTuple>() else { return false };
-        if self.is_implicit && !values.is_empty() && (vr.form() == Form::Binary || self.sequences.has(tag)) {
-            return false; // readers may take the bytes for items
+        if self.is_implicit && !values.is_empty() {
+            let is_private = tag >> 16 & 1 == 1;
+            let may_be_items = if is_private { vr.form() == Form::Binary } else { self.sequences.has(tag) };
+            if may_be_items {
+                return false; // readers may take the bytes for items
+            }
         }
         put_header(&mut self.out, tag, vr, self.is_implicit);
         let is_short = is_short(vr) && !self.is_implicit;
