@@ -407,7 +407,7 @@ impl Contexts<'_> {
                 let encoding = context.getattr(intern!(py, "encoding"))?;
                 let facts = context.getattr(intern!(py, "facts"))?.getattr(intern!(py, "inherited"))?;
                 let (start, end, limit) = (frame.start, python_offset(frame.end), python_offset(frame.limit));
-                let reach = python_offset(frame.reach);
+                let reach = python_offset(frame.reach.min(frame.limit));
                 let item = kit.context.bind(py).call1((encoding, &known, start, end, limit, reach, facts))?;
                 outer.bind(py).append(std::mem::replace(&mut context, item))?;
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from streamdicom._cache import MAX_KNOWN_TAGS, BoundedCache
@@ -21,6 +22,7 @@ from streamdicom.dicom import (
     character_sets,
     is_private_creator,
 )
+from streamdicom.events import Event
 from streamdicom.formats.seen_tags import SeenTags
 
 NO_END = 1 << 63
@@ -146,7 +148,8 @@ class Context(SeenTags):
         start: The offset of its first element.
         end: The offset after its last byte, or ``NO_END`` if a delimiter marks the end.
         limit: The offset that its elements must not pass: its end, or that of the structure around it.
-        reach: The least end of the sequences around it. Elements that pass it are not read by the innermost loop.
+        reach: The least of that limit and the ends of the sequences around it. The innermost loop stops before elements
+            that pass it.
         facts: The values of its elements that later ones depend on.
         tag: The tag of its open sequence.
         sequence_start: The offset of the first byte of the value of that sequence if the buffer holds it whole, or -1.
@@ -194,6 +197,16 @@ class Context(SeenTags):
         self.limit = limit
         self.reach = reach
         self.facts = facts
+
+    def bound(self, limit: int) -> None:
+        """Set the offset that no element may pass."""
+        self.limit = self.reach = limit
+
+    def learn_all(self, events: Iterable[Event]) -> None:
+        """Learn from elements that have been read, and that may affect later ones."""
+        for _, tag, _, values in events:
+            if affects_context(tag):
+                self.facts = self.facts.learn(tag, values)
 
     def open_sequence(self, tag: int, kind: str, start: int, end: int) -> None:
         """Start a sequence."""

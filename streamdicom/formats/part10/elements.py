@@ -410,7 +410,7 @@ class ElementParser(LongValueParser):
         context.items += 1
         self._contexts.append(context)
         known = context.known if encoding is context.encoding else BoundedCache()
-        reach = min(context.reach, context.sequence_end)
+        reach = min(limit, context.reach, context.sequence_end)
         self._context = Context(encoding, known, start, end, limit, reach, context.facts.inherited)
         self._state = ParserState.ELEMENTS
         return True if start < end else self._end_item()

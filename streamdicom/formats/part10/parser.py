@@ -266,7 +266,7 @@ class Part10Parser(ElementParser, SelfEncoding):
             if tag <= context.last or (not self._has_vr() and not context.encoding.implicit):
                 return self._end_file_meta()
             self._policy.report("file-meta-length", _WRONG_LENGTH)
-            context.limit = NO_END
+            context.bound(NO_END)
             self._meta_end = None
         before, start = len(self._events), self._input.pos
         end = self._input.offset + size + length
@@ -278,7 +278,8 @@ class Part10Parser(ElementParser, SelfEncoding):
                 if tag == TRANSFER_SYNTAX_UID and isinstance(values[0], str):
                     self._transfer_syntax = values[0]
                 elif tag == _GROUP_LENGTH and isinstance(values[0], int):
-                    context.limit = self._meta_end = end + values[0]
+                    self._meta_end = end + values[0]
+                    context.bound(self._meta_end)
         return True
 
     def _group_length(self) -> bool:
@@ -290,7 +291,8 @@ class Part10Parser(ElementParser, SelfEncoding):
             self._places.mark(self._input.offset)
         length = int.from_bytes(self._input.take(_GROUP_LENGTH_SIZE)[len(_GROUP_LENGTH_HEADER) :], "little")
         self._context.see(_GROUP_LENGTH)
-        self._context.limit = self._meta_end = self._input.offset + length
+        self._meta_end = self._input.offset + length
+        self._context.bound(self._meta_end)
         self._events.append((ELEMENT, _GROUP_LENGTH, "UL", (length,)))
         return True
 

@@ -138,7 +138,6 @@ def part10_run(  # noqa: C901 - innermost loop
     Returns:
         The position of the first byte that is not read, the context there, and whether an item is due there.
     """
-    emit = events.append
     known = context.known
     encoding = context.encoding
     little_endian = encoding.little_endian
@@ -148,16 +147,16 @@ def part10_run(  # noqa: C901 - innermost loop
     size = len(buffer)
     facts = context.facts
     inherited = facts.inherited
+    learns = False  # from an element of this context
     spare: Context | None = None  # of an item that has ended
     while True:
         if not is_item_due:
-            last = context.limit if context.limit < context.reach else context.reach
-            last -= base
+            last = context.reach - base
             if last > size:
                 last = size
             last_header = last - 8
             layout = -1
-            highest, see = context.last, context.seen.append
+            highest, made = context.last, len(events)
             while pos <= last_header:
                 key, length = head(buffer, pos)
                 entry = known.get(key)
@@ -171,6 +170,7 @@ def part10_run(  # noqa: C901 - innermost loop
                     start = pos + 12
                 elif layout == LEARNED:
                     start = pos + 8
+                    learns = True
                 else:
                     break
                 stop = start + length
@@ -179,24 +179,29 @@ def part10_run(  # noqa: C901 - innermost loop
                 values = decode(buffer[start:stop], little_endian) if length else ()
                 if values is None:
                     break
-                if layout == LEARNED:
-                    context.facts = context.facts.learn(tag, values)
-                emit((ELEMENT, tag, vr, values))
-                see(tag)
+                events.append((ELEMENT, tag, vr, values))
                 highest = tag
                 pos = stop
-            context.last = highest
             end = context.end
-            if base + pos == end:
+            is_ended = base + pos == end
+            if not is_ended and end == NO_END and outer and pos <= last_header:
+                is_ended = buffer[pos : pos + 4] == item_delimitation
+                if is_ended:
+                    pos += 8
+            if is_ended:
                 spare = context
                 context = outer.pop()
-                emit((END_ITEM, context.tag, "SQ", None))
-            elif end == NO_END and outer and pos <= last_header and buffer[pos : pos + 4] == item_delimitation:
-                spare = context
-                context = outer.pop()
-                emit((END_ITEM, context.tag, "SQ", None))
-                pos += 8
-            elif layout in _SEQUENCES and len(outer) < max_outer and tag > highest:
+                events.append((END_ITEM, context.tag, "SQ", None))
+                if context.known is not known:
+                    return pos, context, True
+            else:
+                if len(events) > made:
+                    context.see_all([event[1] for event in events[made:]], highest)
+                    if learns:
+                        learns = False
+                        context.learn_all(events[made:])
+                if layout not in _SEQUENCES or len(outer) >= max_outer or tag <= highest:
+                    return pos, context, False
                 if layout == SEQUENCE:
                     if pos + 12 > last:
                         return pos, context, False
@@ -204,7 +209,8 @@ def part10_run(  # noqa: C901 - innermost loop
                     start = pos + 12
                 else:
                     start = pos + 8
-                sequence_start, sequence_end = base + start, base + start + length
+                sequence_start = base + start
+                sequence_end = sequence_start + length
                 if length == UNDEFINED_LENGTH:
                     sequence_start, sequence_end = -1, NO_END
                 elif length & 1:
@@ -213,49 +219,46 @@ def part10_run(  # noqa: C901 - innermost loop
                     sequence_start = -1
                 elif start + length > last:
                     return pos, context, False
-                see(tag)
-                emit((START_SEQUENCE, tag, "SQ", None))
+                context.seen.append(tag)
+                events.append((START_SEQUENCE, tag, "SQ", None))
                 context.last = context.tag = tag
                 context.items = 0
                 context.sequence_start = sequence_start
                 context.sequence_end = sequence_end
                 context.sequence_kind = PUBLIC
                 pos = start
-            else:
-                return pos, context, False
-            if context.known is not known:
-                return pos, context, True
         is_item_due = False
         offset = base + pos
         if offset == context.sequence_end:
-            emit((END_SEQUENCE, context.tag, "SQ", None))
+            events.append((END_SEQUENCE, context.tag, "SQ", None))
             continue
         if pos + 8 <= size and context.sequence_kind == PUBLIC:
             item_tag, length = item(buffer, pos)
             start, limit = offset + 8, context.limit
             if item_tag == item_start:
                 if length == UNDEFINED_LENGTH:
-                    item_end = NO_END
-                    fits = context.sequence_end >= start <= limit
+                    item_end, reach = NO_END, context.sequence_end
+                    fits = reach >= start <= limit
                 else:
-                    item_end = start + length
-                    fits = context.sequence_end >= item_end <= limit
-                    limit = item_end
+                    item_end = limit = reach = start + length
+                    fits = context.sequence_end >= item_end <= context.limit
                 if fits:
-                    emit((START_ITEM, context.tag, "SQ", context.items))
+                    events.append((START_ITEM, context.tag, "SQ", context.items))
                     context.items += 1
                     outer.append(context)
                     if context.facts is not facts:
                         facts = context.facts
                         inherited = facts.inherited
-                    reach = context.reach if context.reach < context.sequence_end else context.sequence_end
+                    if reach > context.reach:
+                        reach = context.reach
                     if spare is None:
                         context = Context(encoding, known, start, item_end, limit, reach, inherited)
                     else:  # an object for each item, or a call of a method, takes more time
                         context, spare = spare, None
-                        context.last = -1
-                        context.seen = []
-                        context.disordered = NO_TAGS
+                        if context.last >= 0:
+                            context.last = -1
+                            context.seen = []
+                            context.disordered = NO_TAGS
                         context.start = start
                         context.end = item_end
                         context.limit = limit
@@ -264,7 +267,7 @@ def part10_run(  # noqa: C901 - innermost loop
                     pos += 8
                     continue
             elif item_tag == sequence_delimitation and context.sequence_end == NO_END and start <= limit:
-                emit((END_SEQUENCE, context.tag, "SQ", None))
+                events.append((END_SEQUENCE, context.tag, "SQ", None))
                 pos += 8
                 continue
         return pos, context, True

@@ -28,7 +28,7 @@ def run(
 ) -> tuple[int, list[Event], bool]:
     """Return the stop position, the events, and whether an item is due."""
     events: list[Event] = []
-    context = Context(encoding, READ_TABLES[encoding], 0, end, end, NO_END, ElementContext())
+    context = Context(encoding, READ_TABLES[encoding], 0, end, end, end, ElementContext())
     pos, _, is_item_due = run_of_engine()(data, 0, 0, context, [], events, 84, False)
     return pos, events, is_item_due
 
@@ -121,7 +121,7 @@ def test_reading_random_bytes_never_raises(encoding: Encoding, data: bytes, end:
     for limit in (end, NO_END):
         if limit >= 8:
             context = Context(encoding, READ_TABLES[encoding], 0, NO_END, NO_END, NO_END, ElementContext())
-            item = Context(encoding, READ_TABLES[encoding], 0, limit, limit, NO_END, ElementContext())
+            item = Context(encoding, READ_TABLES[encoding], 0, limit, limit, limit, ElementContext())
             context.open_sequence(REFERENCES, PUBLIC, -1, NO_END)
             pos, _, _ = run_of_engine()(data, 0, 0, item, [context], [], 84, False)
             assert 0 <= pos <= len(data)
