@@ -40,7 +40,8 @@ def decimal_string(text: str) -> str:
     >>> decimal_string(" 1.50")
     ' 1.50'
     """
-    if not _DECIMAL_STRING.fullmatch(text):
+    digits = text.removeprefix("-").replace(".", "", 1)
+    if not (digits.isdigit() and digits.isascii()) and not _DECIMAL_STRING.fullmatch(text):
         raise ValueError
     return text
 

@@ -21,8 +21,13 @@ def learn_pixel_representation(levels: Sequence[SeenTags], events: Sequence[Even
         events: The last events, up to the current place.
         current: The tag of the element that is being read, which has no event yet.
     """
-    complete = levels[:-1] if current == PIXEL_REPRESENTATION else levels
-    missing = {number for number, level in enumerate(complete) if _is_missing(level)}
+    missing = {
+        number
+        for number, level in enumerate(levels)
+        if level.last >= PIXEL_REPRESENTATION and level.pixel_representation is None and level.has(PIXEL_REPRESENTATION)
+    }
+    if current == PIXEL_REPRESENTATION:
+        missing.discard(len(levels) - 1)
     if not missing:
         return
     for number, value in _values(len(levels) - 1, reversed(events)):
@@ -33,10 +38,6 @@ def learn_pixel_representation(levels: Sequence[SeenTags], events: Sequence[Even
                 return
     for number in missing:  # the element is not wanted
         levels[number].pixel_representation = 0
-
-
-def _is_missing(level: SeenTags) -> bool:
-    return level.pixel_representation is None and level.has(PIXEL_REPRESENTATION)
 
 
 def _values(level: int, events: Iterable[Event]) -> Iterable[tuple[int, int]]:

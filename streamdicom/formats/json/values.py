@@ -174,7 +174,14 @@ def values_of(
         WrongValueError: A value cannot be a value of its VR.
     """
     values: list[Value] = []
+    parsers = PARSERS[vr]
     for kind, text in held:
+        if kind != _STRING or (text and text[-1] != "\0" and "\\" not in text):
+            try:
+                values.append(parsers[kind](text))
+                continue
+            except (KeyError, ValueError, ArithmeticError):  # another form
+                pass
         for part in _parts(vr, kind, text, report):
             try:
                 values.append(None if part is None else _value(vr, kind, part, report))
