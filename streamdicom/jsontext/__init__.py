@@ -11,7 +11,13 @@ from streamdicom._late import late_names
 from streamdicom._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64, encode_base64
+    from streamdicom.jsontext.base64 import (
+        Base64Decoder,
+        Base64Encoder,
+        decode_any_base64,
+        decode_base64,
+        encode_base64,
+    )
     from streamdicom.jsontext.boundaries import Ambiguous, CommentError, Joiner, Summary, scan
     from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
     from streamdicom.jsontext.escapes import SURROGATE
@@ -47,6 +53,7 @@ __all__ = [
     "Summary",
     "Token",
     "TokenType",
+    "decode_any_base64",
     "decode_base64",
     "encode_base64",
     "length_in_bytes",
@@ -55,7 +62,7 @@ __all__ = [
 
 # A command needs few of them.
 _LATE = {
-    "base64": ("Base64Decoder", "Base64Encoder", "decode_base64", "encode_base64"),
+    "base64": ("Base64Decoder", "Base64Encoder", "decode_any_base64", "decode_base64", "encode_base64"),
     "boundaries": ("Ambiguous", "CommentError", "Joiner", "Summary", "scan"),
     "emitter": ("JsonEmitter", "ONE_LINE"),
     "escapes": ("SURROGATE",),

@@ -133,3 +133,22 @@ def decode_base64(text: str) -> bytes:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
         raise ValueError("not base64") from None
+
+
+def decode_any_base64(text: str) -> tuple[bytes, bool]:
+    r"""Decode a complete base64 text as a lenient ``Base64Decoder`` does.
+
+    Returns:
+        The bytes, and whether the text has another form than that of RFC 4648, section 4.
+
+    Raises:
+        ValueError: The text is not base64.
+
+    >>> decode_any_base64("AAEC"), decode_any_base64("AAE")
+    ((b'\x00\x01\x02', False), (b'\x00\x01', True))
+    """
+    try:
+        return decode_base64(text), False
+    except ValueError:
+        decoder = Base64Decoder(is_lenient=True)
+        return decoder.feed(text) + decoder.close(), True

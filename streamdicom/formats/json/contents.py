@@ -25,7 +25,7 @@ from streamdicom.formats.json.states import EXPECTED, OPEN_CONTAINERS, Content, 
 from streamdicom.formats.json.values import EMPTY_OBJECT, NAME, OTHER, Held, report_base64
 from streamdicom.formats.value_forms import WrongValueError
 from streamdicom.formats.vr_choice import named_vrs
-from streamdicom.jsontext import Base64Decoder, Token, TokenType, decode_base64
+from streamdicom.jsontext import Token, TokenType, decode_any_base64
 from streamdicom.limits import Limits
 
 # Plain integers, see ``Token``.
@@ -423,23 +423,16 @@ class ContentParser(DocumentParser):
 
     def _binary(self, text: str) -> None:
         try:
-            self._attribute.bytes_or_uri = decode_base64(text)
-        except ValueError:
-            self._odd_binary(text)
-        self._state = self._state_after_binary
-
-    def _odd_binary(self, text: str) -> None:
-        """Take base64 in another form, or what is not base64."""
-        decoder = Base64Decoder(is_lenient=True)
-        try:
-            self._attribute.bytes_or_uri = decoder.feed(text) + decoder.close()
+            self._attribute.bytes_or_uri, is_odd = decode_any_base64(text)
         except ValueError as error:
             if not self._policy.accepts_wrong_values:
                 raise _not_base64(error) from None
             self._attribute.bytes_or_uri = encode_basestring(text)
             self._attribute.content = Content.INVALID_BINARY
         else:
-            report_base64(self._policy.report)
+            if is_odd:
+                report_base64(self._policy.report)
+        self._state = self._state_after_binary
 
     def _binary_segment(self, text: str) -> None:
         if self._attribute.content != Content.BINARY_PARTS:
