@@ -206,7 +206,7 @@ class _FrozenRecord(_Record):
 
     __slots__ = ()
 
-    def __hash__(self) -> int:  # type: ignore[override]
+    def __hash__(self) -> int:  # type: ignore[override]  # a type checker sees None above
         return hash(self._hashed(self))
 
     def __setattr__(self, name: str, value: object) -> None:
