@@ -53,6 +53,8 @@ def has_control(raw: bytes) -> bool:
 
 
 def mask_text(text: str) -> str:
+    if "\\\\" not in text and '\\"' not in text:
+        return text
     # Up to Python 3.13.5, str.replace reads past the end of a text that it has to widen for the replacement, which ends
     # the process where a page of memory ends there. So the text is widened before.
     widened = text + _ESCAPED_BACKSLASH[0]
