@@ -51,7 +51,7 @@ from streamdicom.inputs import (
     measure,
     places,
 )
-from streamdicom.io import Target, absolute, is_special, is_url, new_compressor
+from streamdicom.io import Target, absolute, check_distinct, is_special, is_url, new_compressor
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 from streamdicom.progress import ProgressCallback, Ticker
 
@@ -163,6 +163,7 @@ def export_archive(
         where=_as_tuples(where or {}),
     )
     _check_rendering(rendering, target)
+    check_distinct({"the output": target, "the manifest": manifest}, paths)
     return _run(paths, rendering, target, progress, jobs, on_error == "skip", resume, manifest, since)
 
 

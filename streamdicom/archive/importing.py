@@ -60,6 +60,7 @@ from streamdicom.io import (
     Place,
     Source,
     absolute,
+    check_distinct,
     chunks,
     is_special,
     is_url,
@@ -150,6 +151,7 @@ def import_archive(
     _check_arguments(on_error, on_duplicate, jobs)
     for name, folder in (("directory", directory), ("bulk_root", bulk_root)):
         check_place(name, folder)
+    check_distinct({"the manifest": manifest}, [source])
     paths = Layout(layout)
     if is_url(directory) and resume:
         raise ValueError("only an import to a local folder can be resumed; on_duplicate='skip' passes over files")

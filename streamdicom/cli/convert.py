@@ -14,7 +14,7 @@ from streamdicom.cli.deidentifying import deidentification_of, finish_deidentifi
 from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
 from streamdicom.cli.inputs import is_pipe, naming_input, read, size_of
 from streamdicom.cli.options import note_unmatched, read_options, write_options
-from streamdicom.cli.outputs import target_of
+from streamdicom.cli.outputs import check_outputs, target_of
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.codec import output_form
 from streamdicom.events import Event
@@ -26,6 +26,7 @@ from streamdicom.options import ReadOptions, WriteOptions
 
 def run(arguments: Arguments) -> int:
     """Run the command."""
+    check_outputs(arguments, [arguments.source])
     deidentification = deidentification_of(arguments)
     more = {
         "trailing_newline": arguments.trailing_newline,

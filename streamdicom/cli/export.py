@@ -9,7 +9,7 @@ from streamdicom.cli.deidentifying import deidentification_of, finish_deidentifi
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import PIPE, is_pipe
 from streamdicom.cli.options import note_unmatched, selected, write_options
-from streamdicom.cli.outputs import json_format, target_of
+from streamdicom.cli.outputs import check_outputs, json_format, target_of
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.terminal import counted
 from streamdicom.io import is_url
@@ -19,6 +19,7 @@ def run(arguments: Arguments) -> int:
     """Run the command."""
     target = arguments.output
     form = json_format(target, arguments.to)
+    check_outputs(arguments, arguments.sources)
     deidentification = deidentification_of(arguments)
     options, where = write_options(arguments, deidentification=deidentification), selected(arguments.where)
     is_resumable = not is_pipe(target) and not is_url(target)

@@ -10,7 +10,7 @@ from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import PIPE, naming_input
 from streamdicom.cli.options import note_unmatched, selected
-from streamdicom.cli.outputs import check_folder
+from streamdicom.cli.outputs import check_folder, check_outputs
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.terminal import counted
 from streamdicom.io import is_url
@@ -22,6 +22,7 @@ def run(arguments: Arguments) -> int:
     source = arguments.source
     where = selected(arguments.where)
     check_folder(arguments.output)
+    check_outputs(arguments, [source])
     with (
         resumable(not is_url(arguments.output)),
         usage_errors(),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 
 from streamdicom._typing import BinaryIO
-from streamdicom.cli.exit_codes import UsageError
+from streamdicom.cli.arguments import Arguments
+from streamdicom.cli.exit_codes import UsageError, usage_errors
 from streamdicom.cli.inputs import PIPE, is_pipe
 from streamdicom.formats import JSON, NDJSON, FormatName, form_of_name
-from streamdicom.io import Place, is_url
+from streamdicom.io import Place, check_distinct, is_url
 
 
 def target_of(path: str) -> str | BinaryIO:
@@ -25,6 +27,26 @@ def check_folder(path: Place) -> None:
     """
     if not is_url(path) and os.path.exists(path) and not os.path.isdir(path):
         raise UsageError(f"{path}: expected a folder, found a file")
+
+
+def check_outputs(arguments: Arguments, sources: Iterable[str]) -> None:
+    """Check that no output of a command replaces another one, or an input.
+
+    A command that converts one file may replace it.
+
+    Args:
+        arguments: The arguments of the command.
+        sources: The inputs.
+
+    Raises:
+        UsageError: Two are the same.
+    """
+    given = vars(arguments)
+    output, key = given.get("output") or given.get("target"), given.get("key_file")
+    sides = {f"--{name.replace('_', '-')}": given.get(name) for name in ("manifest", "report", "deidentify_report")}
+    with usage_errors():
+        check_distinct({"OUT": output} | sides, [key])
+        check_distinct(sides, [*sources, key])
 
 
 def json_format(path: str, to: FormatName | None) -> FormatName:

@@ -18,6 +18,7 @@ from streamdicom.cli.exit_codes import DONE, UsageError
 from streamdicom.cli.inputs import event_batches, is_pipe, size_of
 from streamdicom.cli.network import TLS, UNIX, parse_address
 from streamdicom.cli.options import read_options
+from streamdicom.cli.outputs import check_outputs
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.terminal import console
 from streamdicom.events import END_DATASET, Event
@@ -30,6 +31,7 @@ _WRITING = WriteOptions(file_meta=True)
 
 def run(arguments: Arguments) -> int:
     """Run the command."""
+    check_outputs(arguments, [arguments.source])
     deidentification = deidentification_of(arguments)
     reading = read_options(arguments, deidentification=deidentification)
     token = arguments.token or os.environ.get("STREAMDICOM_TOKEN") or ""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from streamdicom.io.remote import RemoteStatus, file_system, full_url, remote_errors, remote_files, remote_status
     from streamdicom.io.sources import CHUNK, Source, as_bytes, check_source, check_target, chunks, name_of, not_blank
     from streamdicom.io.spool import LazyValue, SpooledValue, SpoolFile
-    from streamdicom.io.targets import NamedFile, Output, Target, hidden, naming, temporary
+    from streamdicom.io.targets import NamedFile, Output, Target, check_distinct, hidden, naming, temporary
     from streamdicom.io.unpacked import MemberPlace, UnpackedFile, content_from
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "UnpackedFile",
     "absolute",
     "as_bytes",
+    "check_distinct",
     "check_source",
     "check_target",
     "chunks",
@@ -109,7 +110,7 @@ _LATE = {
     "remote": ("RemoteStatus", "file_system", "full_url", "remote_errors", "remote_files", "remote_status"),
     "sources": ("CHUNK", "Source", "as_bytes", "check_source", "check_target", "chunks", "name_of", "not_blank"),
     "spool": ("LazyValue", "SpoolFile", "SpooledValue"),
-    "targets": ("NamedFile", "Output", "Target", "hidden", "naming", "temporary"),
+    "targets": ("NamedFile", "Output", "Target", "check_distinct", "hidden", "naming", "temporary"),
     "unpacked": ("MemberPlace", "UnpackedFile", "content_from"),
 }
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from streamdicom._typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeAlias, cast
@@ -24,6 +24,40 @@ _MAX_STEM = 200  # bytes; a name may have 255
 
 Target: TypeAlias = str | os.PathLike[str] | BinaryIO | Connection
 """A path, a URL for fsspec, a binary file, or a socket. Files and sockets stay open."""
+
+
+def check_distinct(outputs: Mapping[str, object], inputs: Iterable[object] = ()) -> None:
+    """Check that files to write are neither inputs nor each other.
+
+    Args:
+        outputs: What each output is, and its path or URL. Other objects, pipes and devices are passed over.
+        inputs: Paths and URLs that are read.
+
+    Raises:
+        ValueError: Two are the same.
+
+    >>> check_distinct({"the report": "a.json"}, ["./a.json"])
+    Traceback (most recent call last):
+        ...
+    ValueError: the report would replace the input a.json; give it another name
+    """
+    taken = {_identity(place): "the input" for place in inputs}
+    for name, place in outputs.items():
+        identity = _identity(place)
+        if identity is None:
+            continue
+        if identity in taken:
+            raise ValueError(f"{name} would replace {taken[identity]} {place}; give it another name")
+        taken[identity] = name
+
+
+def _identity(place: object) -> str | None:
+    if not isinstance(place, str | os.PathLike):
+        return None
+    path = os.fspath(place)
+    if not isinstance(path, str) or is_url(path):
+        return str(path)
+    return None if is_special(path) else os.path.realpath(path)
 
 
 def temporary() -> BinaryIO:
