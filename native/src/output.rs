@@ -204,9 +204,9 @@ impl OutputForm {
     }
 
     #[staticmethod]
-    #[pyo3(signature = (*, is_implicit, max_sequences))]
-    fn part10(is_implicit: bool, max_sequences: usize) -> OutputForm {
-        OutputForm::new(Form::Part10(Part10Form { is_implicit, max_sequences }), SOP_INSTANCE_UID)
+    #[pyo3(signature = (*, max_sequences))]
+    fn part10(max_sequences: usize) -> OutputForm {
+        OutputForm::new(Form::Part10(Part10Form { max_sequences }), SOP_INSTANCE_UID)
     }
 }
 

@@ -81,6 +81,7 @@ class ElementParser(LongValueParser):
         super().__init__(options, index)
         self._max_sequences = most_sequences(options.limits)
         self._part10_run = run_of_engine()
+        self._keeps_un = False
 
     # --- elements ----------------------------------------------------------------------------------------------
 
@@ -153,7 +154,8 @@ class ElementParser(LongValueParser):
     def _content(self, tag: int, file_vr: str, size: int, length: int, layout: int, code: str) -> bool:
         """Read an element after its header."""
         context = self._context
-        vr = "UN" if code == "unknown-vr" else context.facts.effective_vr(tag, file_vr, length)
+        is_un = code == "unknown-vr" or (self._keeps_un and file_vr == "UN" and length != UNDEFINED_LENGTH)
+        vr = "UN" if is_un else context.facts.effective_vr(tag, file_vr, length)
         if length == UNDEFINED_LENGTH and vr not in _MAY_BE_OPEN:
             vr, code = "SQ", code or "undefined-length"
         if self._state is ParserState.FILE_META and (vr == "SQ" or length > MAX_WHOLE_VALUE):

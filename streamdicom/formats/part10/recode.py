@@ -1,4 +1,4 @@
-"""The file so far, read back for the second pass of the writer."""
+"""Bytes of the writer, read back: the file so far for the second pass, and values that may be items."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from collections.abc import Callable, Iterator
 from streamdicom._push import drained
 from streamdicom._typing import BinaryIO
 from streamdicom.deviations import DEVIATIONS
-from streamdicom.events import Event
+from streamdicom.errors import InputError
+from streamdicom.events import START_SEQUENCE, Event
+from streamdicom.formats.part10.headers import write_header
 from streamdicom.formats.part10.parser import Part10Parser
 from streamdicom.formats.target import pieces, write_fully
 from streamdicom.limits import Limits
 from streamdicom.options import DeviationAction, ReadOptions
 
 _SILENT: dict[str, DeviationAction] = dict.fromkeys(DEVIATIONS, "ignore")  # the file is our own
+_STRUCTURAL = (
+    *("key-order", "duplicate-key", "delimiter-key", "unknown-vr", "wrong-value", "odd-length", "undefined-length"),
+    *("misplaced-end", "broken-structure", "truncated", "trailing-padding"),
+)
 
 
 def events_taken_back(
@@ -39,7 +45,29 @@ def events_taken_back(
         target.truncate()
         copy.seek(0)
         parser = Part10Parser(options=ReadOptions(limits=limits, deviations=_SILENT), index=index)
+        parser.keep_un()  # as the first pass got it
         for piece in pieces(copy):
             for events in drained(parser, piece):
                 yield from events
         yield from parser.held_events  # of private sequences that are open
+
+
+def reads_as_items(tag: int, data: bytes, limits: Limits) -> bool:
+    """Return whether readers of implicit VR find items in a value field, and nothing wrong with them.
+
+    Args:
+        tag: The tag of a sequence.
+        data: The value field.
+        limits: The limits of the writer.
+
+    >>> reads_as_items(0x00081140, b"hello wo", Limits())
+    False
+    """
+    strict: dict[str, DeviationAction] = {**_SILENT, **dict.fromkeys(_STRUCTURAL, "error")}
+    parser = Part10Parser(options=ReadOptions(force=True, limits=limits, deviations=strict))
+    element = write_header(tag, "SQ", len(data), implicit=True) + data
+    try:
+        events = [event for batch in drained(parser, element) for event in batch] + parser.close()
+    except InputError:
+        return False
+    return events[1][0] == START_SEQUENCE

@@ -414,9 +414,7 @@ def output_form(options: WriteOptions) -> Any:
     Args:
         options: The options of the writer.
     """
-    if _native.functions is None:
+    # In implicit VR, the writer must see what readers may take for items.
+    if _native.functions is None or options.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN:
         return None
-    is_implicit = options.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN
-    return _native.functions.OutputForm.part10(
-        is_implicit=is_implicit, max_sequences=max(0, most_sequences(options.limits))
-    )
+    return _native.functions.OutputForm.part10(max_sequences=max(0, most_sequences(options.limits)))

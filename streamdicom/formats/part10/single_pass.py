@@ -27,7 +27,6 @@ from streamdicom.dicom import (
     is_group_length,
     is_private,
     json_value,
-    may_be_items,
 )
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event, EventType
@@ -44,6 +43,7 @@ from streamdicom.formats.writer import BLOCK_SIZE, ONE_DATASET, Move, Moves, che
 from streamdicom.options import WriteOptions
 
 _NO_EVENT: Event = (0, 0, "", None)
+_NOT_ITEMS = "expected items, for which readers of implicit VR take the value, found other bytes"
 _HEAD, _DATASET, _SEQUENCE = WriterState.HEAD, WriterState.DATASET, WriterState.SEQUENCE
 
 
@@ -186,8 +186,8 @@ class SinglePassWriter(BinaryOutput):
             data = value[0] if is_odd else self._encode(vr, value)
             is_checked = self._is_implicit and (not is_private(tag) or VRS[vr].form is Form.BINARY)
             is_sequence = is_checked and is_sequence_in_dictionary(tag, self._parts)
-            if is_sequence and not may_be_items(data):
-                raise OutputError("expected items, for which readers of implicit VR take the value, found other bytes")
+            if is_sequence and data:
+                self._check_items(tag, data)
         except OutputError as error:
             self._replace(tag, value, error)
             return
@@ -197,8 +197,15 @@ class SinglePassWriter(BinaryOutput):
         self._put(self._header(tag, vr, len(data)) + data)
         if vr == "FL" and are_rounded(value):
             self._warn("inexact-number", f"{ROUNDED} ({self._location(tag)})")
-        if self._state == _DATASET and not is_sequence:
+        # Whether a private element is a sequence depends on its creator.
+        if self._state == _DATASET and not is_sequence and not (is_checked and is_private(tag)):
             self._table.elements.remember(tag, write_entry(tag, vr, implicit=self._is_implicit))
+
+    def _check_items(self, tag: int, data: bytes) -> None:
+        from streamdicom.formats.part10.recode import reads_as_items  # which needs the parser
+
+        if not reads_as_items(tag, data, self._limits):
+            raise OutputError(_NOT_ITEMS)
 
     def _run(self, tag: int, vr: str, value: Any) -> None:
         if not value[0]:  # all elements are left out
@@ -303,7 +310,10 @@ class SinglePassWriter(BinaryOutput):
             self._start_spooling()
             self._replace_values(tag, OutputError(f"expected text or numbers for VR {self._vr}, found bytes"))
             return
+        is_sequence = self._is_implicit and is_sequence_in_dictionary(tag, self._parts)
         self._start_binary(tag, self._vr)
+        if is_sequence:  # a long one is not searched for items
+            self._replace_binary(tag, OutputError(_NOT_ITEMS))
 
     # --- numbers and text
 
@@ -345,6 +355,8 @@ class SinglePassWriter(BinaryOutput):
         check_end(self._vr, vr)
         try:
             spooled.check(vr)
+            if self._is_implicit and is_sequence_in_dictionary(tag, self._parts):
+                raise OutputError(_NOT_ITEMS)
             length = spooled.encoded_length(vr, terms, in_utf_8=self._is_utf_8)
             if length >= MAX_LENGTH:
                 raise length_error()

@@ -215,13 +215,27 @@ def test_text_longer_than_16_bits_becomes_un(length: int) -> None:
 # --- File Meta Information -----------------------------------------------------------------------------------
 
 
-_ITEMS = b"\xfe\xff\x00\xe0\0\0\0\0"
+_ITEM = b"\xfe\xff\x00\xe0"
+_ITEMS = _ITEM + bytes(4)
+_UNSORTED = IMPLICIT.element(0x00081155, "UI", b"1.2\0") + IMPLICIT.element(0x00081150, "UI", b"1.2\0")
 
 
-@each(("field", "is_right"), [(b"hello wo", False), (b"", True), (_ITEMS, True), (_ITEMS + b"hello wo", False)])
+@each(
+    ("field", "is_right"),
+    [
+        (b"hello wo", False),
+        (b"", True),
+        (_ITEMS, True),
+        (_ITEMS + b"hello wo", False),
+        (_ITEM + b"\xff\xff\xff\xff", False),
+        (_ITEM + b"\x08\0\0\0hello wo", False),
+        (_ITEM + len(_UNSORTED).to_bytes(4, "little") + _UNSORTED, False),
+        (b"hello wo" * 9000, False),
+    ],
+)
 @each("vr", ["UN", "OB", "LO"])
 def test_sequence_of_the_dictionary_has_items_in_implicit_vr(vr: str, field: bytes, is_right: bool) -> None:
-    if vr == "LO" and field.startswith(_ITEMS):
+    if vr == "LO" and field.startswith(_ITEM):
         return
     value = field.decode() if vr == "LO" else field
     one = element(REFERENCES, vr, *([value] if field else []))
@@ -242,6 +256,33 @@ def _item(*events: Event) -> list[Event]:
     right = element(REFERENCES, "UN", _ITEMS)  # whose form must not be remembered
     items = [(EventType.START_ITEM, 0x00081115, "SQ", 0), right, (EventType.END_ITEM, 0x00081115, "SQ", None)]
     return [*items, (EventType.START_ITEM, 0x00081115, "SQ", 1), *events, (EventType.END_ITEM, 0x00081115, "SQ", None)]
+
+
+@each("vr", ["UN", "OB"])
+def test_sequence_of_the_dictionary_has_items_in_implicit_vr_also_from_json(vr: str) -> None:
+    text = f'{{"00081115":{{"vr":"SQ","Value":[{{"00081140":{{"vr":"{vr}","InlineBinary":"aGVsbG8gd28="}}}}]}}}}'
+    with pytest.raises(OutputError, match="expected items"):
+        write_events(
+            iter_events(text.encode()), io.BytesIO(), format="dicom", options=WriteOptions(transfer_syntax=IMPLICIT.uid)
+        )
+
+
+def test_private_sequence_has_items_in_implicit_vr_whatever_was_written_before() -> None:
+    options = WriteOptions(transfer_syntax=IMPLICIT.uid)
+    creator, value = element(0x20010010, "LO", "Philips Imaging DD 001"), element(0x20011068, "UN", b"hello wo")
+    modality = element(0x00080060, "CS", "CT")
+    for _ in range(2):
+        write([START, modality, value, END], options)
+        with pytest.raises(OutputError, match="expected items"):
+            write([START, modality, creator, value, END], options)
+
+
+@each("field", [_ITEM + b"\xff\xff\xff\xff", _ITEM + len(_UNSORTED).to_bytes(4, "little") + _UNSORTED])
+def test_unknown_value_outlasts_a_change_of_the_character_set(field: bytes) -> None:
+    unknown = element(REFERENCES, "UN", field)
+    data = write([START, element(0x00080005, "CS", "ISO_IR 100"), unknown, element(0x00200010, "SH", "张"), END])
+    assert EXPLICIT.element(REFERENCES, "UN", field) in data
+    assert "张".encode() in data
 
 
 @each("format", ["dicom", "xml"])

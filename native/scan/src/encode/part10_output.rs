@@ -1,4 +1,4 @@
-//! The events of a scanner to the data elements of a DICOM file in little endian.
+//! The events of a scanner to the data elements of a DICOM file in explicit VR, little endian.
 
 use crate::encode::Field;
 use crate::encode::position::Position;
@@ -20,7 +20,6 @@ const SEQUENCE_END: [u8; 8] = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
 /// The layout of data elements.
 #[derive(Clone, Copy, Debug)]
 pub struct Part10Form {
-    pub is_implicit: bool,
     /// The number of sequences within each other.
     pub max_sequences: usize,
 }
@@ -54,11 +53,9 @@ impl Part10Output {
     #[inline]
     fn put_header(&mut self, tag: u32, vr: Vr) {
         self.data.extend_from_slice(&tag.rotate_left(16).to_le_bytes());
-        if !self.form.is_implicit {
-            self.data.extend_from_slice(vr.name().as_bytes());
-            if !is_short(vr) {
-                self.data.extend_from_slice(&[0, 0]);
-            }
+        self.data.extend_from_slice(vr.name().as_bytes());
+        if !is_short(vr) {
+            self.data.extend_from_slice(&[0, 0]);
         }
     }
 
@@ -68,7 +65,7 @@ impl Part10Output {
             return false;
         }
         self.put_header(tag, vr);
-        let is_short = is_short(vr) && !self.form.is_implicit;
+        let is_short = is_short(vr);
         let start = self.data.len() + if is_short { 2 } else { 4 };
         self.data.resize(start, 0);
         let mut length = 0;

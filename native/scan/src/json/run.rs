@@ -758,7 +758,8 @@ impl Checks<'_> {
                 groups[0].kind = Kind::Null;
             }
             for span in groups {
-                if self.source.text(*span).is_some_and(|text| text.iter().any(|byte| matches!(byte, b'=' | b'\\'))) {
+                let text = self.source.text(*span).unwrap_or_default();
+                if text.last() == Some(&0) || text.iter().any(|byte| matches!(byte, b'=' | b'\\')) {
                     return Err(Stop::Odd);
                 }
             }
