@@ -110,9 +110,13 @@ def _single(text: str) -> float:
 
 def _name(groups: PersonName) -> PersonName:
     text = "".join(groups)
-    if not text or "=" in text or "\\" in text:
+    if not text or "=" in text or "\\" in text or ("\0" in text and _are_padded(groups)):
         raise ValueError
     return groups
+
+
+def _are_padded(groups: PersonName) -> bool:
+    return any(group.endswith("\0") for group in groups)
 
 
 def _nothing(_: str) -> None:
@@ -196,6 +200,9 @@ def values_of(
 def _parts(vr: str, kind: int, text: Any, report: Report) -> Sequence[Any]:
     """Return the texts that a value consists of; an empty one is None."""
     if kind == NAME:
+        if _are_padded(text):
+            report("padding", "expected text for VR PN, found NUL at its end")
+            text = tuple([group.rstrip("\0") for group in text])
         return _names_in_one(text, report)
     if kind != _STRING or (text and text[-1] != "\0" and "\\" not in text) or VRS[vr].form is Form.BINARY:
         return (text,)

@@ -313,6 +313,13 @@ FORMS = [
     of("null-only", "FD", "[null]", (), ""),
     of("null-only", "PN", "[null]", (), ""),
     *(of("backslash", vr, '["1\\\\2"]', ("1", "2"), '["1","2"]') for vr in ("AE", "CS", "LO", "SH", "UC", "UI")),
+    of(
+        "padding",
+        "PN",
+        r'[{"Alphabetic":"A\u0000","Phonetic":"B"}]',
+        (("A", "", "B"),),
+        '[{"Alphabetic":"A","Phonetic":"B"}]',
+    ),
     of("backslash", "LO", '["a","b\\\\\\\\c",null]', ("a", "b", None, "c", None), '["a","b",null,"c",null]'),
     of("backslash", "DS", '["-255.5\\\\-175\\\\-1.5"]', ("-255.5", "-175", "-1.5"), "[-255.5,-175,-1.5]"),
     of("backslash", "IS", '["1\\\\\\\\ 2"]', ("1", None, " 2"), '[1,null," 2"]'),
