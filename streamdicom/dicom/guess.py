@@ -29,11 +29,13 @@ def value_size(vr: str) -> int:
 
 
 def is_decimal(data: bytes) -> bool:
-    """Return True for decimal digits, which are hardly binary numbers.
+    r"""Return True for decimal digits, which are hardly binary numbers.
 
-    >>> is_decimal(b"0.488281"), is_decimal(b"12"), is_decimal(bytes(8))
-    (True, False, False)
+    >>> is_decimal(b"0.488281"), is_decimal(b"0.48828\0"), is_decimal(b"12"), is_decimal(b"123\0"), is_decimal(bytes(8))
+    (True, True, False, False, False)
     """
+    if len(data) >= 2 * _MIN_DECIMAL_LENGTH:  # three digits and a NUL may well be a number of 32 bits
+        data = data.removesuffix(b"\0")
     return len(data) >= _MIN_DECIMAL_LENGTH and not data.strip(_DECIMAL)
 
 
