@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from streamdicom._digests import blake2b
 from streamdicom._typing import Any, TypeAlias
 from streamdicom.comparison.windows import Path, Place
-from streamdicom.dicom import FILE_META_GROUP, ITEM_TAG_BYTES, is_group_length, short, values_text
+from streamdicom.dicom import FILE_META_GROUP, ITEM_TAG_BYTES, as_single, is_group_length, short, values_text
 from streamdicom.events import (
     BULK_DATA,
     ELEMENT,
@@ -73,7 +73,7 @@ def entries_of(
     for kind, tag, vr, value in events:
         if kind == ELEMENT:
             if is_compared(tag, file_meta):
-                content = _content(b"".join(map(_encoded_word if vr in _WORDS else _encoded, value)))
+                content = _content(b"".join(map(_ENCODERS.get(vr, _encoded), value)))
                 yield (*path, tag), vr, content, values_text(value) if shown else "", place_of()
         elif kind == START_SEQUENCE:
             path = (*path, tag)
@@ -111,7 +111,7 @@ def _parts(events: Iterator[Event], kind: int, vr: str) -> tuple[str, bytes, str
     for kind, _, last_vr, value in events:
         if kind in _END_OF_PARTS:
             return last_vr or vr, parts.content(), parts.text()
-        parts.add(kind, value)
+        parts.add(kind, last_vr, value)
     return vr, parts.content(), parts.text()  # the data set breaks off in it
 
 
@@ -131,9 +131,9 @@ class _LongContent:
         self._is_fragments = bool(start)
         self._put(start)
 
-    def add(self, kind: int, value: Any) -> None:
+    def add(self, kind: int, vr: str, value: Any) -> None:
         if kind == VALUES:
-            self._put(b"".join(map(_encoded, value)))
+            self._put(b"".join(map(_encoded_single if vr == "FL" else _encoded, value)))
             self._text = self._text or values_text(value)
         elif kind == START_FRAGMENT:
             self._put(ITEM_TAG_BYTES + (value + value % 2).to_bytes(4, "little"))
@@ -198,6 +198,14 @@ def _encoded(value: Any) -> bytes:
 def _encoded_word(value: Any) -> bytes:
     """Encode a value of a VR that has no spaces at its start either."""
     return _encoded_text(value.strip(_SPACES)) if isinstance(value, str) else _encoded(value)
+
+
+def _encoded_single(value: Any) -> bytes:
+    """Encode a value of FL; text has fewer digits than the number of 32 bits that it stands for."""
+    return _encoded(as_single(value) if isinstance(value, float) else value)
+
+
+_ENCODERS: dict[str, Callable[[Any], bytes]] = {**dict.fromkeys(_WORDS, _encoded_word), "FL": _encoded_single}
 
 
 def _encoded_text(text: str) -> bytes:

@@ -183,6 +183,18 @@ def is_single(number: float) -> bool:
     return float(f"{single:.{len(digits)}g}") == number
 
 
+def as_single(number: float) -> float:
+    """Return the number that FL holds, if ``is_single`` accepts it, else the number.
+
+    >>> as_single(0.1), as_single(16777217.0)
+    (0.10000000149011612, 16777217.0)
+    """
+    if not is_single(number):
+        return number
+    [single] = _SINGLE.unpack(_SINGLE.pack(number))
+    return float(single)
+
+
 def field_text(vr: str, values: tuple[Any, ...]) -> str:
     r"""Return the joined values of a text VR, even if others would be read back.
 

@@ -11,7 +11,8 @@ import pytest
 
 from streamdicom import Event, Limits, ReadOptions, iter_events
 from streamdicom.comparison import Batch, datasets, differences, leave_out_equal, tag_path
-from streamdicom.events import END_DATASET, END_ELEMENT, START_DATASET, START_ELEMENT, VALUES
+from streamdicom.comparison.entries import entries_of
+from streamdicom.events import ELEMENT, END_DATASET, END_ELEMENT, START_DATASET, START_ELEMENT, VALUES
 
 
 def _found(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, str]]:
@@ -143,3 +144,32 @@ def test_zeros_of_other_signs_differ_before_their_vr_is_known() -> None:
 
     assert _differences([events(0.0), events(0.0)], (9, 9), leaves_out=True) == []
     assert len(_differences([events(0.0), events(-0.0)], (9, 9), leaves_out=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("vr", "one", "other", "is_equal"),
+    [
+        ("FL", 0.1, 0.10000000149011612, True),
+        ("FL", -1e-45, -1.401298464324817e-45, True),
+        ("FL", 0.1, 0.2, False),
+        ("FL", 16777217.0, 16777216.0, False),
+        ("FL", 0.0, -0.0, False),
+        ("FL", 1e39, 2e39, False),
+        ("FD", 0.1, 0.10000000149011612, False),
+    ],
+)
+def test_fl_is_compared_as_the_number_of_32_bits_that_it_stands_for(
+    vr: str, one: float, other: float, is_equal: bool
+) -> None:
+    for start, kind, end in (
+        ((), ELEMENT, ()),
+        (((START_ELEMENT, 1, vr, None),), VALUES, ((END_ELEMENT, 1, vr, None),)),
+    ):
+        sides = [
+            [entry[:3] for entry in entries_of(iter([*start, (kind, 1, vr, (value,)), *end]), (), tuple, **_SHOWN)]
+            for value in (one, other)
+        ]
+        assert (sides[0] == sides[1]) == is_equal
+
+
+_SHOWN = {"file_meta": False, "shown": True}
