@@ -457,6 +457,11 @@ DEVIATIONS: dict[str, _Row] = {
         "a number in (0002,0000) that is not the length of the File Meta Information (PS3.10 7.1); the group counts",
         "(0002,0000) UL, length 4: value 0, (0002,0010)",
     ),
+    "wrong-encoding": _Row(
+        _ERROR,
+        "implicit VR in a file whose transfer syntax has explicit VR, or the reverse (PS3.5 10.1); the data set counts",
+        "(0002,0010) UI: value '1.2.840.10008.1.2.1', (0010,0020), length 4: value '1234'",
+    ),
     "misplaced-file-meta": _Row(
         _ERROR,
         "an element of group 0002 after the File Meta Information (PS3.10 7.1); it is left out",
@@ -501,24 +506,6 @@ DEVIATIONS: dict[str, _Row] = {
     ),
 }
 """Every code, with its severity, its meaning, and an example."""
-
-FILE_CODES = frozenset(
-    {"broken-structure", "escape-sequence", "file-meta-length", "misplaced-end", "misplaced-file-meta"}
-    | {"no-character-set", "odd-length", "trailing-padding", "truncated", "undecodable-text", "undefined-length"}
-)
-"""The codes that only DICOM files have; their examples are not JSON."""
-
-VALUE_CODES = frozenset(
-    {"character-set", "empty-number", "incomplete-word", "lower-case", "multiplicity", "name-components"}
-    | {"name-groups", "not-a-date", "not-a-date-time", "not-a-time", "not-a-uid", "not-an-age", "private-block"}
-    | {"native-pixel-data", "private-element", "too-long", "unknown-element", "wrong-character", "wrong-vr"}
-)
-"""The codes that no parser of text reports: a check of values does, as in the command ``validate``."""
-
-MODULE_CODES = frozenset(
-    {"empty-attribute", "file-meta-differs", "missing-attribute", "shared-uid", "unknown-sop-class"}
-)
-"""The codes that only a check of modules reports."""
 
 
 @record(frozen=True, slots=True)

@@ -18,7 +18,7 @@ _WRONG_VALUE = "wrong-value"
 
 # Codes of faults that cost more than their element, or are in none.
 _NOT_OF_AN_ELEMENT = frozenset(
-    {"broken-structure", "file-meta-length", "misplaced-end", "trailing-padding", "truncated"}
+    {"broken-structure", "file-meta-length", "misplaced-end", "trailing-padding", "truncated", "wrong-encoding"}
 )
 
 

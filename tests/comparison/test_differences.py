@@ -161,15 +161,12 @@ def test_zeros_of_other_signs_differ_before_their_vr_is_known() -> None:
 def test_fl_is_compared_as_the_number_of_32_bits_that_it_stands_for(
     vr: str, one: float, other: float, is_equal: bool
 ) -> None:
-    for start, kind, end in (
-        ((), ELEMENT, ()),
-        (((START_ELEMENT, 1, vr, None),), VALUES, ((END_ELEMENT, 1, vr, None),)),
-    ):
-        sides = [
-            [entry[:3] for entry in entries_of(iter([*start, (kind, 1, vr, (value,)), *end]), (), tuple, **_SHOWN)]
-            for value in (one, other)
-        ]
-        assert (sides[0] == sides[1]) == is_equal
+    start, end = (START_ELEMENT, 1, vr, None), (END_ELEMENT, 1, vr, None)
+    assert (_content((ELEMENT, 1, vr, (one,))) == _content((ELEMENT, 1, vr, (other,)))) == is_equal
+    left, right = (_content(start, (VALUES, 1, vr, (value,)), end) for value in (one, other))
+    assert (left == right) == is_equal
 
 
-_SHOWN = {"file_meta": False, "shown": True}
+def _content(*events: Event) -> bytes:
+    [(_, _, content, _, _)] = entries_of(iter(events), (), tuple, file_meta=False, shown=False)
+    return content

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdicom.deviations import VALUE_CODES
 from streamdicom.dicom import GROUP_RULES, VALUE_RULES, VRS, Form, segment_faults, too_long, value_faults
+from tests.support.codes import VALUE_CODES
 from tests.support.each import each
 
 _RIGHT: dict[str, list[Any]] = {

@@ -10,7 +10,6 @@ import pytest
 
 import streamdicom
 from streamdicom import DEVIATIONS, Deviation, Event, Limits, ReadOptions
-from streamdicom.deviations import VALUE_CODES
 from streamdicom.events import (
     ELEMENT,
     END_DATASET,
@@ -24,6 +23,7 @@ from streamdicom.events import (
     VALUES,
 )
 from streamdicom.filters import ValueCheck, value_check
+from tests.support.codes import VALUE_CODES
 from tests.support.each import each
 
 

@@ -13,7 +13,6 @@ from streamdicom import _native
 from streamdicom._cache import BoundedCache
 from streamdicom._push import PIECE_SIZE
 from streamdicom._typing import TYPE_CHECKING, Any, ClassVar
-from streamdicom._warn import warn
 from streamdicom.dicom import (
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
@@ -37,7 +36,7 @@ from streamdicom.formats.first_element import PREFIX, starts_with_element
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext
 from streamdicom.formats.part10.elements import ElementParser
 from streamdicom.formats.part10.headers import read_header, write_header
-from streamdicom.formats.part10.runs import encoding_run, run_of_engine
+from streamdicom.formats.part10.runs import encoding_run, part10_run, run_of_engine
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.io import CHUNK, Expansion
 from streamdicom.options import ReadOptions, options_or_default
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
 _MAX_WORD_SIZE = 8  # bytes that are swapped as one
 _BETWEEN_ELEMENTS = (ParserState.FILE_META, ParserState.DATASET, ParserState.ELEMENTS)
 _WRONG_LENGTH = "expected the length of the File Meta Information in (0002,0000), found another number"
+_WRONG_ENCODING = "wrong-encoding"
 _GROUP_LENGTH = FILE_META_GROUP << 16
 _GROUP_LENGTH_HEADER = write_header(_GROUP_LENGTH, "UL", 4, implicit=False)
 _GROUP_LENGTH_SIZE = len(_GROUP_LENGTH_HEADER) + 4
@@ -98,6 +98,11 @@ class Part10Parser(ElementParser, SelfEncoding):
             return
         self._part10_run = encoding_run(form)
         self._piece_size = CHUNK  # there are no events that take memory; the text is two to seven times as long
+
+    def keep_un(self) -> None:
+        """Leave elements of VR UN and defined length as they are; call it before ``feed``."""
+        self._keeps_un = True
+        self._part10_run = part10_run
 
     def skip(self, keep: int = -1) -> int:
         """Skip the rest of the current long binary value.
@@ -329,13 +334,13 @@ class Part10Parser(ElementParser, SelfEncoding):
             if self._transfer_syntax and not encoding.implicit:
                 if self._has_odd_vr():
                     return encoding
-                warn("expected explicit VR by the transfer syntax, found implicit VR")
+                self._policy.report(_WRONG_ENCODING, "expected explicit VR by the transfer syntax, found implicit VR")
             return IMPLICIT_LITTLE_ENDIAN
         if not self._transfer_syntax:
             group = self._group()
             return EXPLICIT_BIG_ENDIAN if group >= _BIG_ENDIAN_GROUP else EXPLICIT_LITTLE_ENDIAN
         if encoding.implicit:
-            warn("expected implicit VR by the transfer syntax, found explicit VR")
+            self._policy.report(_WRONG_ENCODING, "expected implicit VR by the transfer syntax, found explicit VR")
             return EXPLICIT_LITTLE_ENDIAN
         return encoding
 

@@ -13,7 +13,6 @@ import pytest
 
 import streamdicom
 from streamdicom import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
-from streamdicom.deviations import FILE_CODES, MODULE_CODES, VALUE_CODES
 from streamdicom.errors import DicomJsonError, InputError, JsonSyntaxError, LimitError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.json import JsonParser
@@ -38,6 +37,7 @@ from tests.formats.json.reading import (
     start_parts,
     ways_to_cut,
 )
+from tests.support.codes import FILE_CODES, MODULE_CODES, VALUE_CODES
 from tests.support.each import each
 
 _NOT_OF_READING = FILE_CODES | MODULE_CODES | VALUE_CODES | {"converter-failed", "unwritable-text"}

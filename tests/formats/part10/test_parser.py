@@ -22,6 +22,7 @@ from pydicom.dataset import FileMetaDataset
 
 from streamdicom.api import iter_events
 from streamdicom.datasets import walk
+from streamdicom.deviations import DeviationWarning
 from streamdicom.errors import DicomFileError, InputError, LimitError, Location, TruncatedError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.part10.parser import Part10Parser
@@ -601,7 +602,7 @@ def test_complete_file_meta_information() -> None:
 
 @each(("uid", "layout"), [(EXPLICIT.uid, IMPLICIT), (IMPLICIT.uid, EXPLICIT), (JPEG_UID, IMPLICIT)], ids=str)
 def test_other_encoding_than_the_transfer_syntax_is_read_with_a_warning(uid: str, layout: Layout) -> None:
-    with pytest.warns(UserWarning, match="by the transfer syntax"):
+    with pytest.warns(DeviationWarning, match="wrong-encoding: .* by the transfer syntax"):
         events, error = parse([start(uid) + layout.element(PATIENT_ID, "LO", b"a ")])
     assert (events, error) == (dataset(uid, *ITEM), None)
 
