@@ -53,7 +53,7 @@ def events_taken_back(
 
 
 def reads_as_items(tag: int, data: bytes, limits: Limits) -> bool:
-    """Return whether readers of implicit VR find items in a value field, and nothing wrong with them.
+    """Return whether a value field in implicit VR is items without a fault.
 
     Args:
         tag: The tag of a sequence.

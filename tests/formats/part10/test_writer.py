@@ -267,7 +267,7 @@ def test_sequence_of_the_dictionary_has_items_in_implicit_vr_also_from_json(vr: 
         )
 
 
-def test_private_sequence_has_items_in_implicit_vr_whatever_was_written_before() -> None:
+def test_private_sequence_has_items_in_implicit_vr_after_any_other_file() -> None:
     options = WriteOptions(transfer_syntax=IMPLICIT.uid)
     creator, value = element(0x20010010, "LO", "Philips Imaging DD 001"), element(0x20011068, "UN", b"hello wo")
     modality = element(0x00080060, "CS", "CT")
