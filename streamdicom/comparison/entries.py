@@ -201,7 +201,7 @@ def _encoded_word(value: Any) -> bytes:
 
 
 def _encoded_single(value: Any) -> bytes:
-    """Encode a value of FL; text has fewer digits than the number of 32 bits that it stands for."""
+    """Encode a value of FL, which in text may have fewer digits than the number."""
     return _encoded(as_single(value) if isinstance(value, float) else value)
 
 

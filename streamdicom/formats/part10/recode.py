@@ -1,4 +1,7 @@
-"""Bytes of the writer, read back: the file so far for the second pass, and values that may be items."""
+"""Bytes that the writer reads back.
+
+They are the file so far, for the second pass, and values that may be items.
+"""
 
 from __future__ import annotations
 
