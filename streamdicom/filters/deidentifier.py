@@ -75,6 +75,7 @@ _DOCUMENT_LENGTH = 0x00420015
 _REFERENCES = frozenset({0x00081111})  # sequences of references only: their dummies are the items with other UIDs
 
 _DATES = frozenset({"DA", "TM", "DT"})
+_EMPTY = (None, "")
 _TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "CS"})
 _DESCRIPTIVE = frozenset({"LO", "ST", "LT", "UT", "UC"})
 _NUMBERS = frozenset({"DS", "IS"})
@@ -393,11 +394,11 @@ class Deidentifier:
             self._pass(event)
             self._change = change
             return ((START_ELEMENT, tag, vr, None),)
-        if not value:
-            return ((ELEMENT, tag, vr, ()),)
+        if all(one in _EMPTY for one in value):
+            return ((ELEMENT, tag, vr, value),)
         if action == "U":
             value = [one for text in value if isinstance(text, bytes) for one in uid_text(text).split("\\")] or value
-        values = tuple([None if one in (None, "") else change(one) for one in value])
+        values = tuple([None if one in _EMPTY else change(one) for one in value])
         if not any(values):
             return self._replaced("Z" if action == "U" else self._basic_action(tag), event, vr)
         self._report.count(action, tag)

@@ -731,3 +731,11 @@ def test_memory_does_not_grow_with_the_data_set(options: list[str]) -> None:
     tracemalloc.stop()
     assert count > 45_000
     assert peak < 6 * 1024 * 1024
+
+
+@each("values", [[None, None], [None, None, None]])
+def test_values_without_content_stay_also_in_parts(values: list[None]) -> None:
+    document = {"00080012": {"vr": "DA", "Value": values}, "00080013": _text("0930", "TM")}
+    for limits in (None, Limits(values_per_event=1)):
+        found = _run(document, "retain-modified-dates", limits=limits)
+        assert found["00080012"] == {"vr": "DA", "Value": values}

@@ -108,6 +108,7 @@ impl Vr {
     pub const CS: Vr = Vr(3);
     pub const PN: Vr = Vr(18);
     pub const SQ: Vr = Vr(21);
+    pub const UN: Vr = Vr(29);
 
     /// The number of value representations.
     pub const COUNT: usize = ROWS.len();
@@ -177,7 +178,7 @@ mod tests {
         for vr in Vr::all() {
             assert_eq!(Vr::of(vr.name().as_bytes().try_into().unwrap()), Some(vr));
         }
-        assert_eq!((Vr::LO.name(), Vr::PN.name(), Vr::SQ.name()), ("LO", "PN", "SQ"));
+        assert_eq!((Vr::LO.name(), Vr::PN.name(), Vr::SQ.name(), Vr::UN.name()), ("LO", "PN", "SQ", "UN"));
         assert_eq!(Vr::of(*b"ZZ"), None);
         assert_eq!(Vr::of(*b"sq"), None);
     }

@@ -16,7 +16,7 @@ const SOP_INSTANCE_UID: i64 = 0x0008_0018;
 const PIXEL_DATA: u32 = 0x7FE0_0010;
 const MAX_SHORT_LENGTH: usize = 0xFFFE;
 
-const SEQUENCE_PLACES: usize = 256;
+const PLACES: usize = 256;
 const ITEM_START: [u8; 8] = [0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF];
 const ITEM_END: [u8; 8] = [0xFE, 0xFF, 0x0D, 0xE0, 0, 0, 0, 0];
 const SEQUENCE_END: [u8; 8] = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
@@ -48,7 +48,7 @@ impl Part10Bytes {
         let py = events.py();
         let mut writer = Writer {
             is_implicit: self.is_implicit,
-            sequences: SequenceTags { certain_vr: self.certain_vr.bind(py).clone(), known: Vec::new() },
+            dictionary: Dictionary { certain_vr: self.certain_vr.bind(py).clone(), known: Vec::new() },
             out: Vec::with_capacity(max_size.saturating_sub(size).min(1 << 20) + 1024),
             items: items.iter().map(|item| Item::of(&item)).collect::<PyResult<_>>()?,
             kept: items.len(),
@@ -118,7 +118,7 @@ impl Item {
 
 struct Writer<'py> {
     is_implicit: bool,
-    sequences: SequenceTags<'py>,
+    dictionary: Dictionary<'py>,
     out: Vec<u8>,
     items: Vec<Item>,
     /// The number of items that were open before and still are.
@@ -186,9 +186,9 @@ impl Writer<'_> {
         let Ok(values) = values.cast_exact::<PyTuple>() else { return false };
         if self.is_implicit && !values.is_empty() {
             let is_private = tag >> 16 & 1 == 1;
-            let may_be_items = if is_private { vr.form() == Form::Binary } else { self.sequences.has(tag) };
-            if may_be_items {
-                return false; // readers may take the bytes for items
+            let is_unsure = if is_private { vr.form() == Form::Binary } else { self.dictionary.has_another(tag, vr) };
+            if is_unsure {
+                return false; // readers may take the bytes for items, or for values of another VR
             }
         }
         put_header(&mut self.out, tag, vr, self.is_implicit);
@@ -217,22 +217,30 @@ impl Writer<'_> {
     }
 }
 
-/// The public tags that readers of implicit VR take for sequences; a tag has one place.
-struct SequenceTags<'py> {
+/// The VRs that readers of implicit VR give public elements; a tag has one place.
+struct Dictionary<'py> {
     certain_vr: Bound<'py, PyAny>,
-    known: Vec<Option<(u32, bool)>>,
+    known: Vec<Option<(u32, Option<Vr>)>>,
 }
 
-impl SequenceTags<'_> {
-    fn has(&mut self, tag: u32) -> bool {
-        if self.known.is_empty() {
-            self.known.resize(SEQUENCE_PLACES, None);
+impl Dictionary<'_> {
+    fn has_another(&mut self, tag: u32, vr: Vr) -> bool {
+        match self.vr(tag) {
+            None | Some(Vr::UN) => false,
+            Some(Vr::SQ) => true,
+            Some(known) => known != vr && vr != Vr::UN,
         }
-        let place = (tag ^ tag >> 16) as usize % SEQUENCE_PLACES;
+    }
+
+    fn vr(&mut self, tag: u32) -> Option<Vr> {
+        if self.known.is_empty() {
+            self.known.resize(PLACES, None);
+        }
+        let place = (tag ^ tag >> 16) as usize % PLACES;
         match self.known[place] {
             Some((known, found)) if known == tag => found,
             _ => {
-                let found = vr_in_implicit(&self.certain_vr, tag) == Some(Vr::SQ);
+                let found = vr_in_implicit(&self.certain_vr, tag);
                 self.known[place] = Some((tag, found));
                 found
             }

@@ -38,7 +38,13 @@ from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, SEQUENCE_EN
 from streamdicom.formats.part10.long_values import SpooledValues
 from streamdicom.formats.part10.runs import write_entry
 from streamdicom.formats.part10.states import WRITER_TRANSITIONS, OpenItem, WriterState, move_to
-from streamdicom.formats.part10.values import NotEncodableError, is_odd_number, is_sequence_in_dictionary
+from streamdicom.formats.part10.values import (
+    NotEncodableError,
+    is_odd_number,
+    is_read_alike,
+    is_sequence_in_dictionary,
+    vr_in_dictionary,
+)
 from streamdicom.formats.writer import BLOCK_SIZE, ONE_DATASET, Move, Moves, check_end, vr_info
 from streamdicom.options import WriteOptions
 
@@ -188,6 +194,9 @@ class SinglePassWriter(BinaryOutput):
             is_sequence = is_checked and is_sequence_in_dictionary(tag, self._parts)
             if is_sequence and data:
                 self._check_items(tag, data)
+            other_vr = vr_in_dictionary(tag, vr) if self._is_implicit and data else ""
+            if other_vr and not is_read_alike(vr, other_vr, value, data):
+                raise _other_vr_error(other_vr, vr)
         except OutputError as error:
             self._replace(tag, value, error)
             return
@@ -198,7 +207,8 @@ class SinglePassWriter(BinaryOutput):
         if vr == "FL" and are_rounded(value):
             self._warn("inexact-number", f"{ROUNDED} ({self._location(tag)})")
         # Whether a private element is a sequence depends on its creator.
-        if self._state == _DATASET and not is_sequence and not (is_checked and is_private(tag)):
+        is_certain = not is_sequence and not (is_checked and is_private(tag)) and not other_vr
+        if self._state == _DATASET and is_certain:
             self._table.elements.remember(tag, write_entry(tag, vr, implicit=self._is_implicit))
 
     def _check_items(self, tag: int, data: bytes) -> None:
@@ -310,10 +320,19 @@ class SinglePassWriter(BinaryOutput):
             self._start_spooling()
             self._replace_values(tag, OutputError(f"expected text or numbers for VR {self._vr}, found bytes"))
             return
-        is_sequence = self._is_implicit and is_sequence_in_dictionary(tag, self._parts)
+        error = self._long_error(tag, self._vr or "UN")
         self._start_binary(tag, self._vr)
-        if is_sequence:  # a long one is not searched for items
-            self._replace_binary(tag, OutputError(_NOT_ITEMS))
+        if error is not None:
+            self._replace_binary(tag, error)
+
+    def _long_error(self, tag: int, vr: str) -> OutputError | None:
+        """Return an error for a long value that readers of implicit VR would change."""
+        if not self._is_implicit:
+            return None
+        if is_sequence_in_dictionary(tag, self._parts):  # it is not searched for items
+            return OutputError(_NOT_ITEMS)
+        other_vr = vr_in_dictionary(tag, vr)
+        return None if not other_vr or is_read_alike(vr, other_vr, (), b"\0") else _other_vr_error(other_vr, vr)
 
     # --- numbers and text
 
@@ -355,8 +374,9 @@ class SinglePassWriter(BinaryOutput):
         check_end(self._vr, vr)
         try:
             spooled.check(vr)
-            if self._is_implicit and is_sequence_in_dictionary(tag, self._parts):
-                raise OutputError(_NOT_ITEMS)
+            error = self._long_error(tag, vr)
+            if error is not None:
+                raise error
             length = spooled.encoded_length(vr, terms, in_utf_8=self._is_utf_8)
             if length >= MAX_LENGTH:
                 raise length_error()
@@ -468,3 +488,7 @@ class SinglePassWriter(BinaryOutput):
         },
         WriterState.END: {EventType.START_DATASET: _second_dataset},
     }
+
+
+def _other_vr_error(known: str, vr: str) -> OutputError:
+    return OutputError(f"expected VR {known}, which readers of implicit VR take from the dictionary, found {vr}")

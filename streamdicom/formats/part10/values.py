@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from streamdicom._typing import Any
 from streamdicom.dicom import (
+    DECODERS,
     ENCODERS,
     MAX_SHORT_LENGTH,
     NO_CHARACTER_SET,
@@ -37,6 +38,7 @@ _ESCAPE = "\x1b"
 _REPLACEMENT = "?"  # which, unlike U+FFFD, can be written again where no character set applies
 _MAX_VALUE_LENGTH = 64 * 1024  # characters of a value that is not delivered in segments
 _BATCH_SIZE = 4096  # values in one event
+_TEXT_FORMS = frozenset({Form.TEXT, Form.DECIMAL, Form.PERSON_NAME})
 _MAGIC, _PREAMBLE_SIZE = b"DICM", 128  # at the start of a file (PS3.10 7.1)
 
 
@@ -312,6 +314,38 @@ def is_odd_number(tag: int, values: tuple[Any, ...], parts: list[bytes], *, impl
             return True
         definition = private_definition(tag, creator)
     return definition is not None and all(VRS[vr].code for vr in definition.vrs)
+
+
+def vr_in_dictionary(tag: int, vr: str) -> str:
+    """Return the other VR that readers of implicit VR give a public element, or "".
+
+    UN says nothing about the value, and a tag that the dictionary does not have stays UN.
+
+    >>> vr_in_dictionary(0x00100020, "US"), vr_in_dictionary(0x00100020, "LO"), vr_in_dictionary(0x00100020, "UN")
+    ('LO', '', '')
+    """
+    known = "" if is_private(tag) or vr == "UN" else certain_vr(tag)
+    return "" if known in (vr, "UN", "SQ") else known
+
+
+def is_read_alike(one: str, other: str, values: tuple[Any, ...], data: bytes) -> bool:
+    r"""Return whether a value field has the same values in another VR.
+
+    They are text, bytes, or the same numbers.
+
+    Args:
+        one: The VR.
+        other: The other VR.
+        values: The values.
+        data: The value field.
+
+    >>> is_read_alike("LO", "SH", ("a",), b"a "), is_read_alike("US", "SS", (65535,), b"\xff\xff")
+    (True, False)
+    """
+    forms = {VRS[one].form, VRS[other].form}
+    if forms <= _TEXT_FORMS or forms == {Form.BINARY}:
+        return True
+    return all(VRS[vr].code for vr in (one, other)) and DECODERS[other](data, True) == values
 
 
 def is_sequence_in_dictionary(tag: int, parts: list[bytes]) -> bool:

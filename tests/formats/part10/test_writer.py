@@ -258,6 +258,39 @@ def _item(*events: Event) -> list[Event]:
     return [*items, (EventType.START_ITEM, 0x00081115, "SQ", 1), *events, (EventType.END_ITEM, 0x00081115, "SQ", None)]
 
 
+@each(
+    ("tag", "vr", "values", "is_right"),
+    [
+        (0x00186020, "SS", (1, 2), False),  # SL by the dictionary
+        (0x00280010, "SS", (-5,), False),  # US
+        (0x00280010, "SS", (5,), True),
+        (0x00280010, "OB", (b"ab",), False),
+        (0x00100020, "US", (5,), False),  # LO
+        (0x00100020, "SH", ("a",), True),
+        (0x00100020, "UN", (b"a ",), True),
+        (0x00100013, "US", (5,), True),  # not in the dictionary
+    ],
+)
+def test_value_that_implicit_vr_would_change_is_refused(
+    tag: int, vr: str, values: tuple[Any, ...], is_right: bool
+) -> None:
+    for events in ([element(tag, vr, *values)], [*sequence(REFERENCES, [element(tag, vr, *values)])]):
+        written(*events)
+        for _ in range(2):
+            if is_right:
+                write([START, *events, END], WriteOptions(transfer_syntax=IMPLICIT.uid))
+                continue
+            with pytest.raises(OutputError, match="which readers of implicit VR take from the dictionary"):
+                write([START, *events, END], WriteOptions(transfer_syntax=IMPLICIT.uid))
+
+
+@each(("vr", "value"), [("OB", b"\1\0"), ("LT", "5")])
+def test_long_value_that_implicit_vr_would_change_is_refused(vr: str, value: Any) -> None:
+    events = parts(vr, *[(EventType.LAST_SEGMENT, 0x00280010, vr, value * 2)], tag=0x00280010)
+    with pytest.raises(OutputError, match="expected VR US"):
+        write([START, *events, END], WriteOptions(transfer_syntax=IMPLICIT.uid))
+
+
 @each("vr", ["UN", "OB"])
 def test_sequence_of_the_dictionary_has_items_in_implicit_vr_also_from_json(vr: str) -> None:
     text = f'{{"00081115":{{"vr":"SQ","Value":[{{"00081140":{{"vr":"{vr}","InlineBinary":"aGVsbG8gd28="}}}}]}}}}'
