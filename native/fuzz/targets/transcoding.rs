@@ -26,7 +26,7 @@ impl Surroundings for Around {
 }
 
 fn to_part10(text: &[u8]) -> Vec<u8> {
-    let mut output = Part10Output::new(Part10Form { is_implicit: false, max_sequences: 8 }, Vec::new(), 0, false);
+    let mut output = Part10Output::new(Part10Form { max_sequences: 8 }, Vec::new(), 0, false);
     let state = &mut json_state(json::Place::Start);
     json::run(text, 0, state, &json_limits(0), &mut json::Scratch::default(), &mut output);
     output.data
