@@ -36,7 +36,8 @@ fn to_json(data: &[u8]) -> Vec<u8> {
     let choices = Choices { number_handling: NumberHandling::Auto, nonfinite: Nonfinite::String, number_length: 20 };
     let form = JsonForm { choices, has_file_meta: false, sets_character_set: false, max_sequences: 8 };
     let mut output = JsonOutput::new(form, Vec::new(), 0, None);
-    let mut frames = vec![Frame { last: -1, end: NO_END, limit: NO_END, reach: NO_END, sequence_start: -1, ..Frame::default() }];
+    let mut frames =
+        vec![Frame { last: -1, end: NO_END, limit: NO_END, reach: NO_END, sequence_start: -1, ..Frame::default() }];
     let encoding = Encoding { is_implicit: false, is_little_endian: true };
     let place = Place { pos: 0, is_item_due: false };
     let scratch = &mut Scratch::default();
