@@ -189,6 +189,8 @@ def test_pipe_can_be_given_by_its_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.slow
 def test_signal_ends_the_command_quietly_and_leaves_no_file(number: int, code: int, tmp_path: Path) -> None:
+    if signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip("the tests run under nohup, and a command inherits that")
     target = tmp_path / "out.dcm"
     with subprocess.Popen(
         [*COMMAND, "convert", "-", str(target)], stdin=subprocess.PIPE, stderr=subprocess.PIPE
