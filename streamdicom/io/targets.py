@@ -57,7 +57,10 @@ def _identity(place: object) -> str | None:
     path = os.fspath(place)
     if not isinstance(path, str) or is_url(path):
         return str(path)
-    return None if is_special(path) else os.path.realpath(path)
+    with suppress(OSError):  # which the use of the path reports
+        if is_special(path):
+            return None
+    return os.path.realpath(path)
 
 
 def temporary() -> BinaryIO:

@@ -25,6 +25,11 @@ def test_devices_files_and_nothing_may_be_named_twice(tmp_path: Path) -> None:
     check_distinct({"the output": file, "the report": file})
 
 
+def test_path_that_cannot_be_looked_up_is_left_to_its_use(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    check_distinct({"the output": tmp_path / "out"}, [tmp_path / "file" / "in"])
+
+
 def test_urls_are_compared_as_text() -> None:
     with pytest.raises(ValueError, match="would replace"):
         check_distinct({"the output": "memory://a"}, ["memory://a"])

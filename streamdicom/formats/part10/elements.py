@@ -83,6 +83,11 @@ class ElementParser(LongValueParser):
         self._part10_run = run_of_engine()
         self._keeps_un = False
 
+    def _stop_encoding(self) -> None:
+        """Make events of all elements from here on."""
+        if not self._keeps_un:  # the engine would give UN another VR
+            self._part10_run = run_of_engine()
+
     # --- elements ----------------------------------------------------------------------------------------------
 
     def _structure(self) -> bool:
@@ -357,7 +362,7 @@ class ElementParser(LongValueParser):
             is_held = kind != PUBLIC and (end == NO_END or length <= self._max_held)
         self._context.open_sequence(tag, kind, start if is_held else -1, end)
         if tag & 0xFFFF == 0 or tag >> 16 == FILE_META_GROUP:  # writers may leave out all that is in it
-            self._part10_run = run_of_engine()
+            self._stop_encoding()
         self._events.append((START_SEQUENCE, tag, "SQ", None))
         return self._move(ParserState.ITEMS)
 

@@ -36,7 +36,7 @@ from streamdicom.formats.first_element import PREFIX, starts_with_element
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext
 from streamdicom.formats.part10.elements import ElementParser
 from streamdicom.formats.part10.headers import read_header, write_header
-from streamdicom.formats.part10.runs import encoding_run, part10_run, run_of_engine
+from streamdicom.formats.part10.runs import encoding_run, part10_run
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.io import CHUNK, Expansion
 from streamdicom.options import ReadOptions, options_or_default
@@ -321,7 +321,7 @@ class Part10Parser(ElementParser, SelfEncoding):
         encoding = self._encoding()
         self._is_native = bool(self._transfer_syntax) and not is_encapsulated(self._transfer_syntax)
         if encoding.tag.unpack_from(self._input.data, self._input.pos)[0] <= FILE_META_GROUP:
-            self._part10_run = run_of_engine()  # the writer must see that the order is wrong
+            self._stop_encoding()  # the writer must see that the order is wrong
         self._context = Context(encoding, self._tables[encoding], 0, NO_END, NO_END, NO_END, ElementContext())
         return self._move(ParserState.ELEMENTS)
 
