@@ -316,10 +316,13 @@ def test_unknown_value_outlasts_a_change_of_the_character_set(field: bytes) -> N
     data = write([START, element(0x00080005, "CS", "ISO_IR 100"), unknown, element(0x00200010, "SH", "张"), END])
     assert EXPLICIT.element(REFERENCES, "UN", field) in data
     assert "张".encode() in data
+
+
+def test_unknown_number_outlasts_a_change_of_the_character_set_after_any_sequence() -> None:
     private = [(EventType.START_SEQUENCE, 0x00090000, "SQ", None), (EventType.END_SEQUENCE, 0x00090000, "SQ", None)]
-    later = element(0x00400555, "UN", field)
-    data = write([START, *private, later, element(0x0040A160, "UT", "张"), END])
-    assert EXPLICIT.element(0x00400555, "UN", field) in data
+    unknown = element(0x00181114, "UN", b"1.5 ")
+    data = write([START, *private, unknown, element(0x00200010, "SH", "张"), END])
+    assert EXPLICIT.element(0x00181114, "UN", b"1.5 ") in data
 
 
 @each("format", ["dicom", "xml"])
