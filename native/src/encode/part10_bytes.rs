@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList, PyTuple};
 use streamdicom_scan::encode::Field;
 use streamdicom_scan::part10::is_short;
-use streamdicom_scan::vr::{Form, Vr};
+use streamdicom_scan::vr::Vr;
 
 use super::{
     ELEMENT, END_ITEM, END_SEQUENCE, SPECIFIC_CHARACTER_SET, START_ITEM, START_SEQUENCE, number, put_values, vr_of,
@@ -13,6 +13,7 @@ use super::{
 use crate::part10::vr_in_implicit;
 
 const SOP_INSTANCE_UID: i64 = 0x0008_0018;
+const PIXEL_REPRESENTATION: u32 = 0x0028_0103;
 const PIXEL_DATA: u32 = 0x7FE0_0010;
 const MAX_SHORT_LENGTH: usize = 0xFFFE;
 
@@ -78,8 +79,9 @@ impl Part10Bytes {
         items.set_slice(kept, items.len(), PyList::empty(py).as_any())?;
         for (index, item) in open.iter().enumerate() {
             if index >= kept {
-                let terms = items.get_item(index - 1)?.getattr(intern!(py, "terms"))?;
-                items.append(self.open_item.bind(py).call1((terms,))?)?;
+                let outer = items.get_item(index - 1)?;
+                let facts = outer.getattr(intern!(py, "facts"))?.getattr(intern!(py, "inherited"))?;
+                items.append(self.open_item.bind(py).call1((outer.getattr(intern!(py, "terms"))?, facts))?)?;
             }
             item.write_to(&items.get_item(index)?)?;
         }
@@ -184,12 +186,8 @@ impl Writer<'_> {
         }
         let Ok(values) = event.get_borrowed_item(3) else { return false };
         let Ok(values) = values.cast_exact::<PyTuple>() else { return false };
-        if self.is_implicit && !values.is_empty() {
-            let is_private = tag >> 16 & 1 == 1;
-            let is_unsure = if is_private { vr.form() == Form::Binary } else { self.dictionary.has_another(tag, vr) };
-            if is_unsure {
-                return false; // readers may take the bytes for items, or for values of another VR
-            }
+        if self.is_implicit && !self.dictionary.is_read_alone(tag, vr) {
+            return false; // readers may take the bytes for items, or for values of another VR
         }
         put_header(&mut self.out, tag, vr, self.is_implicit);
         let is_short = is_short(vr) && !self.is_implicit;
@@ -224,12 +222,9 @@ struct Dictionary<'py> {
 }
 
 impl Dictionary<'_> {
-    fn has_another(&mut self, tag: u32, vr: Vr) -> bool {
-        match self.vr(tag) {
-            None | Some(Vr::UN) => false,
-            Some(Vr::SQ) => true,
-            Some(known) => known != vr && vr != Vr::UN,
-        }
+    /// Return whether readers take this VR wherever the element stands, or UN, and no other VR depends on it.
+    fn is_read_alone(&mut self, tag: u32, vr: Vr) -> bool {
+        tag != PIXEL_REPRESENTATION && self.vr(tag).is_some_and(|known| known == vr || known == Vr::UN)
     }
 
     fn vr(&mut self, tag: u32) -> Option<Vr> {

@@ -233,6 +233,17 @@ def certain_vr(tag: int) -> str:
     return _public_vr(tag) or ("UN" if tag & 0xFFFF else "UL")
 
 
+def is_read_alone(tag: int, vr: str) -> bool:
+    """Return whether readers of implicit VR take this VR, or UN, in every data set.
+
+    The values affect no other element either.
+
+    >>> is_read_alone(0x00100010, "PN"), is_read_alone(0x00280106, "US"), is_read_alone(0x00280103, "US")
+    (True, False, False)
+    """
+    return certain_vr(tag) in (vr, "UN") and not affects_context(tag)
+
+
 def is_ambiguous(tag: int) -> bool:
     """Return True if the VR of a public element depends on more than its tag."""
     vr = _public_vr(tag)

@@ -20,6 +20,7 @@ from streamdicom.dicom import (
 from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import check_tag
 from streamdicom.formats.kept_text import BYTES_VR, TEXT_VR, KeptValues, kept_bytes, kept_text
+from streamdicom.formats.part10.context import ElementContext
 from streamdicom.formats.part10.file_meta import FileMeta, check_transfer_syntax
 from streamdicom.formats.part10.headers import ITEM_TAG, LENGTH_32, SEQUENCE_END, write_header
 from streamdicom.formats.part10.long_values import encoded_text
@@ -66,7 +67,7 @@ class ElementOutput(Writer):
         self._has_extended_text = False  # beyond ASCII, in the character sets of the data set
         self._table = WRITE_TABLES[self._is_implicit]
         self._part10_bytes = bytes_of_engine(implicit=self._is_implicit)
-        self._items = [OpenItem(())]  # the data set and the open items
+        self._items = [OpenItem((), ElementContext())]  # the data set and the open items
         self._parts: list[bytes] = []
         self._size = 0
 

@@ -344,7 +344,7 @@ def part10_bytes(
                 item.items += 1
                 item.in_sequence = in_sequence = False
                 # PS3.5 7.5.3: an item without Specific Character Set has that of the data set around it.
-                item = OpenItem(item.terms)
+                item = OpenItem(item.terms, item.facts.inherited)
                 items.append(item)
             elif kind == END_SEQUENCE and (item.last > SOP_INSTANCE_UID or len(items) > 1):
                 parts.append(SEQUENCE_END)

@@ -25,7 +25,6 @@ from streamdicom.dicom import (
     VRS,
     Form,
     is_group_length,
-    is_private,
     json_value,
 )
 from streamdicom.errors import OutputError, StreamDicomError
@@ -33,6 +32,7 @@ from streamdicom.events import Event, EventType
 from streamdicom.formats.element_rules import ROUNDED, are_rounded
 from streamdicom.formats.kept_text import KeptValues
 from streamdicom.formats.part10.binary_output import BinaryOutput
+from streamdicom.formats.part10.context import affects_context, is_read_alone
 from streamdicom.formats.part10.element_output import MAX_LENGTH, length_error, native_error
 from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, SEQUENCE_END
 from streamdicom.formats.part10.long_values import SpooledValues
@@ -40,10 +40,9 @@ from streamdicom.formats.part10.runs import write_entry
 from streamdicom.formats.part10.states import WRITER_TRANSITIONS, OpenItem, WriterState, move_to
 from streamdicom.formats.part10.values import (
     NotEncodableError,
-    is_odd_number,
+    has_odd_length,
+    is_number_in_dictionary,
     is_read_alike,
-    is_sequence_in_dictionary,
-    vr_in_dictionary,
 )
 from streamdicom.formats.writer import BLOCK_SIZE, ONE_DATASET, Move, Moves, check_end, vr_info
 from streamdicom.options import WriteOptions
@@ -188,15 +187,10 @@ class SinglePassWriter(BinaryOutput):
             if tag == SPECIFIC_CHARACTER_SET:
                 self._put_character_set(value)
                 return
-            is_odd = vr == "UN" and is_odd_number(tag, value, self._parts, implicit=self._is_implicit)
-            data = value[0] if is_odd else self._encode(vr, value)
-            is_checked = self._is_implicit and (not is_private(tag) or VRS[vr].form is Form.BINARY)
-            is_sequence = is_checked and is_sequence_in_dictionary(tag, self._parts)
-            if is_sequence and data:
-                self._check_items(tag, data)
-            other_vr = vr_in_dictionary(tag, vr) if self._is_implicit and data else ""
-            if other_vr and not is_read_alike(vr, other_vr, value, data):
-                raise _other_vr_error(other_vr, vr)
+            is_raw = vr == "UN" and has_odd_length(value) and self._is_number(tag)
+            data = value[0] if is_raw else self._encode(vr, value)
+            if self._is_implicit and data:
+                self._check_read_vr(tag, vr, value, data)
         except OutputError as error:
             self._replace(tag, value, error)
             return
@@ -206,16 +200,37 @@ class SinglePassWriter(BinaryOutput):
         self._put(self._header(tag, vr, len(data)) + data)
         if vr == "FL" and are_rounded(value):
             self._warn("inexact-number", f"{ROUNDED} ({self._location(tag)})")
-        # Whether a private element is a sequence depends on its creator.
-        is_certain = not is_sequence and not (is_checked and is_private(tag)) and not other_vr
-        if self._state == _DATASET and is_certain:
+        if self._is_implicit:
+            self._learn(tag, value)
+        if self._state == _DATASET and (not self._is_implicit or is_read_alone(tag, vr)):
             self._table.elements.remember(tag, write_entry(tag, vr, implicit=self._is_implicit))
 
-    def _check_items(self, tag: int, data: bytes) -> None:
-        from streamdicom.formats.part10.recode import reads_as_items  # which needs the parser
+    def _is_number(self, tag: int) -> bool:
+        """Return whether readers take UN for numbers if its length fits."""
+        if self._is_implicit:
+            return VRS[self._read_vr(tag)].code != ""
+        return is_number_in_dictionary(tag, self._parts)
 
-        if not reads_as_items(tag, data, self._limits):
-            raise OutputError(_NOT_ITEMS)
+    def _read_vr(self, tag: int) -> str:
+        """Return the VR that readers of implicit VR give an element of defined length."""
+        return self._items[-1].facts.effective_vr(tag, "", 0)
+
+    def _check_read_vr(self, tag: int, vr: str, values: tuple[Any, ...], data: bytes) -> None:
+        """Check that readers of implicit VR find the values in a value field."""
+        read_vr = self._read_vr(tag)
+        if read_vr == "SQ":
+            from streamdicom.formats.part10.recode import reads_as_items  # which needs the parser
+
+            if not reads_as_items(tag, data, self._limits):
+                raise OutputError(_NOT_ITEMS)
+        elif not is_read_alike(tag, vr, read_vr, values, data):
+            raise _read_vr_error(read_vr, vr)
+
+    def _learn(self, tag: int, values: tuple[Any, ...]) -> None:
+        """Remember values that readers of implicit VR take the VRs of later elements from."""
+        if affects_context(tag):
+            item = self._items[-1]
+            item.facts = item.facts.learn(tag, values)
 
     def _run(self, tag: int, vr: str, value: Any) -> None:
         if not value[0]:  # all elements are left out
@@ -263,7 +278,7 @@ class SinglePassWriter(BinaryOutput):
         self._put(ITEM_START)
         item.items += 1
         item.in_sequence = False
-        self._items.append(OpenItem(item.terms))
+        self._items.append(OpenItem(item.terms, item.facts.inherited))
         self._state = _DATASET
 
     def _end_item(self, tag: int, vr: str, value: Any) -> None:
@@ -329,10 +344,10 @@ class SinglePassWriter(BinaryOutput):
         """Return an error for a long value that readers of implicit VR would change."""
         if not self._is_implicit:
             return None
-        if is_sequence_in_dictionary(tag, self._parts):  # it is not searched for items
+        read_vr = self._read_vr(tag)
+        if read_vr == "SQ":  # the value is not searched for items
             return OutputError(_NOT_ITEMS)
-        other_vr = vr_in_dictionary(tag, vr)
-        return None if not other_vr or is_read_alike(vr, other_vr, (), b"\0") else _other_vr_error(other_vr, vr)
+        return None if is_read_alike(tag, vr, read_vr, (), b"\0") else _read_vr_error(read_vr, vr)
 
     # --- numbers and text
 
@@ -490,5 +505,5 @@ class SinglePassWriter(BinaryOutput):
     }
 
 
-def _other_vr_error(known: str, vr: str) -> OutputError:
-    return OutputError(f"expected VR {known}, which readers of implicit VR take from the dictionary, found {vr}")
+def _read_vr_error(read_vr: str, vr: str) -> OutputError:
+    return OutputError(f"expected VR {read_vr}, which readers of implicit VR take, found {vr}")

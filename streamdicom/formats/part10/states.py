@@ -8,6 +8,7 @@ from enum import IntEnum
 from streamdicom._encoded import UNCHANGED, Encoded
 from streamdicom._typing import Any
 from streamdicom.events import EventType
+from streamdicom.formats.part10.context import ElementContext
 
 
 class ParserState(IntEnum):
@@ -128,16 +129,18 @@ class OpenItem:
     Attributes:
         last: The previous tag in it, or -1.
         terms: The values of Specific Character Set in force.
+        facts: The values that readers of implicit VR take the VRs of later elements from.
         tag: The tag of its open sequence.
         items: The number of items begun in that sequence.
         in_sequence: True while that sequence is the innermost open structure.
     """
 
-    __slots__ = ("in_sequence", "items", "last", "tag", "terms")
+    __slots__ = ("facts", "in_sequence", "items", "last", "tag", "terms")
 
-    def __init__(self, terms: tuple[Any, ...]) -> None:
+    def __init__(self, terms: tuple[Any, ...], facts: ElementContext) -> None:
         self.last = -1
         self.terms = terms
+        self.facts = facts
         self.tag = 0
         self.items = 0
         self.in_sequence = False
@@ -158,7 +161,7 @@ def move_to(items: list[OpenItem], value: tuple[Any, ...]) -> None:
         item = items[-1]
         item.last = item.tag = tag
         item.items = count
-        items.append(OpenItem(item.terms))
+        items.append(OpenItem(item.terms, item.facts.inherited))
     if encoded.in_sequence:
         items.pop()
         items[-1].in_sequence = True

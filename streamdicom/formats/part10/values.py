@@ -29,8 +29,8 @@ from streamdicom.dicom import (
 from streamdicom.errors import LimitError, OutputError
 from streamdicom.events import LAST_SEGMENT, SEGMENT, VALUES, Event
 from streamdicom.formats.element_rules import check_values
-from streamdicom.formats.part10.context import certain_vr
-from streamdicom.formats.part10.headers import write_header
+from streamdicom.formats.part10.context import is_ambiguous
+from streamdicom.formats.part10.headers import LENGTH_16, write_header
 from streamdicom.formats.part10.runs import MISMATCHES
 from streamdicom.formats.writer import several_binary_values, value_error
 
@@ -293,85 +293,63 @@ def padding(vr: str) -> bytes:
     return b"\0" if vr == "UI" or VRS[vr].form is Form.BINARY else b" "
 
 
-def is_odd_number(tag: int, values: tuple[Any, ...], parts: list[bytes], *, implicit: bool) -> bool:
-    """Return True for UN that readers would take for numbers if it were padded.
+def has_odd_length(values: tuple[Any, ...]) -> bool:
+    """Return whether the values are one binary value of an odd length."""
+    return len(values) == 1 and isinstance(values[0], bytes) and len(values[0]) & 1 == 1
+
+
+def is_number_in_dictionary(tag: int, parts: list[bytes]) -> bool:
+    """Return whether readers of explicit VR take UN for numbers if its length fits.
 
     They give UN the VR of the dictionary (PS3.5 6.2.2), and private elements that of pydicom's private dictionary.
-    Without padding the bytes do not fit it.
 
     Args:
         tag: The tag.
-        values: The values.
         parts: The bytes before the element, as far as they are in memory.
-        implicit: Whether the bytes are in implicit VR.
     """
-    if len(values) != 1 or not isinstance(values[0], bytes) or not len(values[0]) & 1:
-        return False
     definition = definition_of(tag)
     if is_private(tag):
-        creator = _creator(tag, b"".join(parts), implicit=implicit)
+        creator = _creator(tag, b"".join(parts))
         if creator is None:
             return True
         definition = private_definition(tag, creator)
     return definition is not None and all(VRS[vr].code for vr in definition.vrs)
 
 
-def vr_in_dictionary(tag: int, vr: str) -> str:
-    """Return the other VR that readers of implicit VR give a public element, or "".
+def is_read_alike(tag: int, vr: str, read_vr: str, values: tuple[Any, ...], data: bytes) -> bool:
+    r"""Return whether readers of implicit VR find the same values in a value field.
 
-    UN says nothing about the value, and a tag that the dictionary does not have stays UN.
-
-    >>> vr_in_dictionary(0x00100020, "US"), vr_in_dictionary(0x00100020, "LO"), vr_in_dictionary(0x00100020, "UN")
-    ('LO', '', '')
-    """
-    known = "" if is_private(tag) or vr == "UN" else certain_vr(tag)
-    return "" if known in (vr, "UN", "SQ") else known
-
-
-def is_read_alike(one: str, other: str, values: tuple[Any, ...], data: bytes) -> bool:
-    r"""Return whether a value field has the same values in another VR.
-
-    They are text, bytes, or the same numbers.
-
-    Args:
-        one: The VR.
-        other: The other VR.
-        values: The values.
-        data: The value field.
-
-    >>> is_read_alike("LO", "SH", ("a",), b"a "), is_read_alike("US", "SS", (65535,), b"\xff\xff")
-    (True, False)
-    """
-    forms = {VRS[one].form, VRS[other].form}
-    if forms <= _TEXT_FORMS or forms == {Form.BINARY}:
-        return True
-    return all(VRS[vr].code for vr in (one, other)) and DECODERS[other](data, True) == values
-
-
-def is_sequence_in_dictionary(tag: int, parts: list[bytes]) -> bool:
-    """Return True if readers of implicit VR take an element for a sequence.
+    They are text, bytes, or the same numbers. UN says nothing about the value. PS3.5 A.1 makes tables of numbers bytes.
 
     Args:
         tag: The tag.
-        parts: The bytes before the element in implicit VR, as far as they are in memory.
+        vr: The VR of the element.
+        read_vr: The VR that readers take.
+        values: The values.
+        data: The value field.
+
+    >>> is_read_alike(0x00100020, "LO", "SH", ("a",), b"a ")
+    True
+    >>> is_read_alike(0x00280106, "US", "SS", (65535,), b"\xff\xff")
+    False
     """
-    if not is_private(tag):
-        return certain_vr(tag) == "SQ"
-    creator = _creator(tag, b"".join(parts), implicit=True)
-    definition = private_definition(tag, creator) if creator else None
-    return definition is not None and "SQ" in definition.vrs
+    if vr == read_vr or "UN" in (vr, read_vr):
+        return True
+    forms = {VRS[vr].form, VRS[read_vr].form}
+    if forms <= _TEXT_FORMS or forms == {Form.BINARY} or (Form.BINARY in forms and is_ambiguous(tag)):
+        return True
+    return all(VRS[vr].code for vr in (vr, read_vr)) and DECODERS[read_vr](data, True) == values
 
 
-def _creator(tag: int, data: bytes, *, implicit: bool) -> str | None:
-    """Return the creator of a private element by the bytes before it.
+def _creator(tag: int, data: bytes) -> str | None:
+    """Return the creator of a private element by the bytes before it, in explicit VR.
 
     Returns:
         "" for a block without a creator; None if the creator may be in bytes that are not there.
     """
-    header = write_header(tag & 0xFFFF0000 | tag >> 8 & 0xFF, "LO", 0, implicit=implicit)
-    length_size = 4 if implicit else 2
-    start = data.rfind(header[:-length_size]) + len(header)
+    header = write_header(tag & 0xFFFF0000 | tag >> 8 & 0xFF, "LO", 0, implicit=False)
+    start = data.rfind(header[: -LENGTH_16.size]) + len(header)
     if start < len(header):
         return "" if data.startswith(_MAGIC, _PREAMBLE_SIZE) else None
-    end = start + int.from_bytes(data[start - length_size : start], "little")
+    end = start + LENGTH_16.unpack_from(data, start - LENGTH_16.size)[0]
     return creator_of((data[start:end].decode("latin-1"),))

@@ -135,7 +135,9 @@ def write(events: list[Event], max_size: int = 1 << 20) -> tuple[Event | None, b
     table = WRITE_TABLES[False]
     table.elements.remember(PATIENT_ID, write_entry(PATIENT_ID, "LO", implicit=False))
     table.sequences.remember(REFERENCES, EXPLICIT.header(REFERENCES, "SQ", 0xFFFFFFFF))
-    event, size = bytes_of_engine(implicit=False)(iter(events), [OpenItem(())], parts, 0, max_size, 84)
+    event, size = bytes_of_engine(implicit=False)(
+        iter(events), [OpenItem((), ElementContext())], parts, 0, max_size, 84
+    )
     assert size >= len(b"".join(parts))
     return event, b"".join(parts)
 
@@ -178,7 +180,7 @@ def test_writing_stops_at_the_maximum_size() -> None:
     events = iter([element(PATIENT_ID, "LO", "ab"), element(0x00100021, "LO", "ab")])
     parts: list[bytes] = []
     assert write([]) == (None, b"")  # fills the table
-    event, size = bytes_of_engine(implicit=False)(events, [OpenItem(())], parts, 0, 1, 84)
+    event, size = bytes_of_engine(implicit=False)(events, [OpenItem((), ElementContext())], parts, 0, 1, 84)
     assert (event, size > 0, len(list(events))) == (None, True, 1)
 
 
@@ -199,7 +201,7 @@ def test_writing_random_events_never_raises(events: list[Event]) -> None:
             table.elements.remember(PRIVATE, write_entry(PRIVATE, vr, implicit=False))
             for _, _, _, value in events:
                 event = EventType.ELEMENT, PRIVATE, vr, value
-                bytes_of_engine(implicit=False)(iter([event]), [OpenItem(())], [], 0, 100, 84)
+                bytes_of_engine(implicit=False)(iter([event]), [OpenItem((), ElementContext())], [], 0, 100, 84)
 
 
 def test_cut_runs_write_the_same_file() -> None:

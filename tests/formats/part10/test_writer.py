@@ -280,8 +280,88 @@ def test_value_that_implicit_vr_would_change_is_refused(
             if is_right:
                 write([START, *events, END], WriteOptions(transfer_syntax=IMPLICIT.uid))
                 continue
-            with pytest.raises(OutputError, match="which readers of implicit VR take from the dictionary"):
+            with pytest.raises(OutputError, match="which readers of implicit VR take, found"):
                 write([START, *events, END], WriteOptions(transfer_syntax=IMPLICIT.uid))
+
+
+_REPRESENTATION, _SMALLEST = 0x00280103, 0x00280106  # the second is US or SS by the first (PS3.5 A.1)
+
+
+@each(
+    ("before", "vr", "value", "is_right"),
+    [
+        ((), "US", 65531, True),
+        ((), "SS", 5, True),
+        ((), "SS", -5, False),
+        ((0,), "SS", -5, False),
+        ((0,), "US", 65531, True),
+        ((1,), "SS", -5, True),
+        ((1,), "US", 5, True),
+        ((1,), "US", 65531, False),
+    ],
+)
+@each("distance", [0, 200_000], ids=["near", "far"])
+@pytest.mark.parametrize("road", ["events", "JSON"])
+@pytest.mark.filterwarnings("ignore:wrong-value")
+def test_sign_that_implicit_vr_would_change_is_refused(
+    before: tuple[int, ...], vr: str, value: int, is_right: bool, distance: int, road: str
+) -> None:
+    representation = [element(_REPRESENTATION, "US", *before)] if before else []
+    filled = [element(0x00280105, "UN", b"\xff" * distance)] * bool(distance)
+    one = [*filled, element(_SMALLEST, vr, value)]
+    nested = [(EventType.START_SEQUENCE, 0x00283010, "SQ", None), *_two_items(0x00283010, one)]
+    for events in ([*representation, *one], [*representation, *nested]):
+        modality = element(0x00080060, "CS", "CT")
+        whole = [START, modality, *events, END]
+        if road == "JSON":
+            text = io.BytesIO()
+            write_events(whole, text)
+            whole = list(iter_events(text.getvalue()))
+        for _ in range(2):  # the first time must not teach the second one
+            if is_right:
+                found = read(write(whole, WriteOptions(transfer_syntax=IMPLICIT.uid)))
+                assert {event[3] for event in found if event[1] == _SMALLEST} == {(value,)}
+                continue
+            with pytest.raises(OutputError, match="which readers of implicit VR take, found") as caught:
+                write(whole, WriteOptions(transfer_syntax=IMPLICIT.uid))
+            assert caught.value.location.tag_path.endswith("00280106")
+            left_out = read(write(whole, WriteOptions(transfer_syntax=IMPLICIT.uid, on_error="skip")))
+            assert _SMALLEST not in [event[1] for event in left_out]
+
+
+def _two_items(tag: int, events: list[Event]) -> list[Event]:
+    items = [[(EventType.START_ITEM, tag, "SQ", n), *events, (EventType.END_ITEM, tag, "SQ", None)] for n in range(2)]
+    return [*items[0], *items[1], (EventType.END_SEQUENCE, tag, "SQ", None)]
+
+
+def test_representation_of_an_item_ends_with_it() -> None:
+    signed, unsigned = element(_REPRESENTATION, "US", 1), element(_REPRESENTATION, "US")
+    one, tag = element(_SMALLEST, "SS", -5), 0x00283010
+    options = WriteOptions(transfer_syntax=IMPLICIT.uid)
+    start, end = (EventType.START_SEQUENCE, tag, "SQ", None), (EventType.END_ITEM, tag, "SQ", None)
+    first, second = [(EventType.START_ITEM, tag, "SQ", number) for number in range(2)]
+    write([START, start, first, signed, one, end, (EventType.END_SEQUENCE, tag, "SQ", None), END], options)
+    for events in ([start, first, signed, one, end, second, one], [signed, start, first, unsigned, one]):
+        with pytest.raises(OutputError, match="expected VR US"):
+            write([START, *events], options)
+
+
+def test_private_number_that_implicit_vr_would_change_is_refused() -> None:
+    options = WriteOptions(transfer_syntax=IMPLICIT.uid)
+    creator, other = element(0x00090010, "LO", "GEMS_IDEN_01"), element(0x00090010, "LO", "nobody")
+    right, wrong = element(0x0009101A, "US", 5), element(0x0009101A, "LO", "ab")  # US of this creator
+    for _ in range(2):
+        assert read(write([START, creator, right, END], options)) == [creator, right]
+        assert read(write([START, other, wrong, END], options)) == [other, element(0x0009101A, "UN", b"ab")]
+        with pytest.raises(OutputError, match="expected VR US, which readers of implicit VR take, found LO"):
+            write([START, creator, wrong, END], options)
+
+
+@each(("vr", "values"), [("US", (1, 65535)), ("OW", (b"\1\0\xff\xff",))])
+def test_table_is_bytes_in_implicit_vr(vr: str, values: tuple[Any, ...]) -> None:
+    descriptor, table = element(0x00283002, "US", 2, 0, 16), element(0x00283006, vr, *values)
+    found = read(write([START, descriptor, table, END], WriteOptions(transfer_syntax=IMPLICIT.uid)))
+    assert found == [descriptor, element(0x00283006, "OW", b"\1\0\xff\xff")]  # PS3.5 A.1
 
 
 @each(("vr", "value"), [("OB", b"\1\0"), ("LT", "5")])
@@ -1240,7 +1320,7 @@ def test_odd_un_of_a_private_number_is_read_back_as_it_was(implicit: bool, dista
     filled = [element(0x00091003, "UN", b"\xff" * distance)] * bool(distance)
     odd = [element(tag, "UN", b"abc") for tag in (short, long, unknown)]
     found = read(write([START, *creators, *filled, *odd, END], options))
-    padded = unknown if not distance else 0
+    padded = unknown if implicit or not distance else 0  # in explicit VR, the creators are looked up in memory
     assert [event for event in found if event[1] in (short, long, unknown)] == [
         element(tag, "UN", b"abc\0" if tag == padded else b"abc") for tag in (short, long, unknown)
     ]
