@@ -220,8 +220,8 @@ def _inherit(item: Dataset, encodings: list[str]) -> None:
     item.set_original_encoding(False, True, encodings)
 
 
-def put_back(dataset: Dataset, element: RawDataElement) -> None:
-    """Put a raw element back into its data set, after pydicom has tried to convert it.
+def put_back(dataset: Dataset, element: DataElement | RawDataElement) -> None:
+    """Put an element back into its data set, after pydicom has tried to convert it.
 
     The data set itself would convert a private element again.
     """

@@ -22,7 +22,7 @@ from pydicom.tag import BaseTag
 
 from streamdicom._typing import Any
 from streamdicom._warn import warn
-from streamdicom.datasets._pydicom import put_back
+from streamdicom.datasets._pydicom import put_back, raw_element
 from streamdicom.datasets.elements import is_guess, json_text, known_vr, unknown_element
 from streamdicom.datasets.encodings import sets_in_force
 from streamdicom.datasets.long_values import buffer_events, fragment_events, has_only_items, length_of, parts
@@ -275,6 +275,12 @@ def _other_events(
     """Return the events of any other element, or the element if it is a sequence."""
     if isinstance(element, DataElement) and element.VR == "SQ":
         return element
+    if isinstance(element, DataElement) and _is_long_unknown(element):
+        raw = raw_element(BaseTag(tag), "UN", element.value)._replace(is_little_endian=little_endian)
+        try:
+            return _other_events(dataset, tag, raw, little_endian, sequences, options)
+        finally:
+            put_back(dataset, element)
     if isinstance(element, RawDataElement):
         vr = element.VR
         if vr is None or vr == "UN":
@@ -291,6 +297,13 @@ def _other_events(
             raise OutputError("expected items for VR SQ, found other bytes")
     converted = _converted(dataset, tag, element, little_endian, sequences)
     return converted if converted.VR == "SQ" else _element_events(tag, converted, little_endian, options)
+
+
+def _is_long_unknown(element: DataElement) -> bool:
+    """Return whether pydicom has left UN as it was only because it is long."""
+    if element.VR != "UN" or not isinstance(element.value, bytes) or json_text(element) is not None:
+        return False
+    return len(element.value) >= _MAX_SHORT and known_vr(element.tag) != ""
 
 
 def _path(sequences: list[_OpenSequence], *tags: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import warnings
@@ -627,7 +628,8 @@ def test_un_is_in_little_endian_in_a_data_set_in_big_endian(tag: int, field: byt
 
 
 @each(("tag", "vr", "text"), [(0x30060050, "DS", "1.5\\"), (0x00104000, "LT", "äöü ")])
-def test_long_un_has_the_vr_of_the_dictionary(tag: int, vr: str, text: str) -> None:
+@each("is_read", [False, True])
+def test_long_un_has_the_vr_of_the_dictionary(tag: int, vr: str, text: str, is_read: bool) -> None:
     text *= 0x4000
     field = text.encode("latin-1")[:0x10000]
     dataset = Dataset()
@@ -635,12 +637,40 @@ def test_long_un_has_the_vr_of_the_dictionary(tag: int, vr: str, text: str) -> N
     raw = RawDataElement(BaseTag(tag), "UN", len(field), field, 0, False, True)
     vars(dataset)["_dict"] = {terms.tag: terms, BaseTag(tag): raw}
     dataset.set_original_encoding(False, True, "latin_1")
+    if is_read:
+        assert dataset[tag].VR == "UN"
     found = _written(dataset)[f"{tag:08X}"]
+    if is_read:
+        assert (dataset[tag].VR, dataset[tag].value) == ("UN", field)
     assert found["vr"] == vr
     expected = field.decode("latin-1").rstrip(" ")
     assert found["Value"] == (
         [float(one) if one else None for one in expected.split("\\")] if vr == "DS" else [expected]
     )
+
+
+@each(("tag", "field"), [(0x00280010, b"abc"), (0x00091001, b"ab"), (0x00081140, b"hello wo")])
+@each("is_read", [False, True])
+def test_long_un_of_no_known_vr_stays(tag: int, field: bytes, is_read: bool) -> None:
+    field *= 0x7FFF
+    dataset = Dataset()
+    dataset[tag] = RawDataElement(BaseTag(tag), "UN", len(field), field, 0, False, True)
+    if is_read:
+        assert dataset[tag].value == field
+    for _ in range(2):
+        found = _written(dataset)[f"{tag:08X}"]
+        assert found == {"vr": "UN", "InlineBinary": base64.b64encode(field).decode()}
+
+
+@each("is_read", [False, True])
+def test_long_un_of_items_is_a_sequence(is_read: bool) -> None:
+    field = b"\xfe\xff\x00\xe0\x0c\0\0\0\x10\0\x20\0\4\0\0\0abcd" * 3500
+    dataset = Dataset()
+    dataset[0x00081140] = RawDataElement(BaseTag(0x00081140), "UN", len(field), field, 0, False, True)
+    if is_read:
+        assert dataset[0x00081140].VR == "UN"
+    items = [{"00100020": {"vr": "LO", "Value": ["abcd"]}}] * 3500
+    assert _written(dataset) == {"00081140": {"vr": "SQ", "Value": items}}
 
 
 def test_incomplete_tag_is_a_wrong_value() -> None:
