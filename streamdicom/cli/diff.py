@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import islice, zip_longest
 
@@ -33,6 +33,7 @@ from streamdicom.comparison import (
     tag_path,
 )
 from streamdicom.errors import Location
+from streamdicom.formats.part10 import UnknownReader
 from streamdicom.io import temporary
 from streamdicom.options import ReadOptions
 from streamdicom.patterns import PatternStep, parse_pattern_step
@@ -121,17 +122,19 @@ def _datasets(
 def _batches(parser: PlacedParser, source: str, progress: ProgressLine) -> Iterator[Batch]:
     """Yield the events of an input; warnings name it."""
     placed, name = placed_batches(parser, source, progress), name_of(source)
+    unknown = UnknownReader(parser.options.limits)
     while True:
         with naming_warnings(name):
             found = next(placed, None)
         if found is None:
             return
-        yield Batch(found.events, partial(_place_of, parser, found.offset_of))
-        del found  # before the next is made
+        events, indexes = unknown.read(found.events)
+        yield Batch(events, partial(_place_of, parser, found.offset_of, indexes))
+        del found, events  # before the next is made
 
 
-def _place_of(parser: PlacedParser, offset_of: Callable[[int], int], index: int) -> Place:
-    return parser.place(offset_of(index))
+def _place_of(parser: PlacedParser, offset_of: Callable[[int], int], indexes: Sequence[int], index: int) -> Place:
+    return parser.place(offset_of(indexes[index]))
 
 
 # --- one data set ----------------------------------------------------------------------------------------------

@@ -86,6 +86,37 @@ def test_differences_have_their_path(compared: _Diff) -> None:
     assert compared(one, [one]) == []
 
 
+def test_un_of_a_known_tag_is_compared_as_files_have_it(tmp_path: Path, compared: _Diff) -> None:
+    def un(data: bytes) -> dict[str, str]:
+        return {"vr": "UN", "InlineBinary": base64.b64encode(data).decode()}
+
+    items = b"\xfe\xff\x00\xe0\x0c\0\0\0\x10\0\x20\0\4\0\0\0abcd"
+    unknown = {"00081140": un(items), "00100020": un(b"17"), "00280010": un(b"\5\0"), "00280011": un(b"abc")}
+    known = _dataset(None, id=["17"], images=[_dataset(None, id=["abcd"])])
+    known = {**known, "00280010": {"vr": "US", "Value": [5]}, "00280011": un(b"abc")}
+    assert compared(unknown, known) == compared(known, unknown) == []
+    assert compared(unknown, {**known, "00280011": {"vr": "US", "Value": [5]}}) == ["[0].00280011: VR UN / US"]
+    assert compared(unknown, {**known, "00280010": {"vr": "US", "Value": [6]}}) == ["[0].00280010: value differs"]
+    assert compared(known, {**unknown, "00081140": un(items[:8] + items[8:].replace(b"a", b"b"))}) == [
+        "[0].00081140[0].00100020: value differs"
+    ]
+    for name in ("a.dcm", "a.xml"):
+        streamdicom.write_events(streamdicom.iter_events(json.dumps(unknown).encode()), tmp_path / name)
+        for text in (unknown, known):
+            (tmp_path / "b.json").write_text(json.dumps(text))
+            assert diff_files(tmp_path / name, tmp_path / "b.json")
+
+
+def test_un_has_the_place_of_its_element(tmp_path: Path) -> None:
+    text = json.dumps({"00100020": {"vr": "UN", "InlineBinary": "MTc="}, "00100040": {"vr": "CS", "Value": ["F"]}})
+    (tmp_path / "a.json").write_text(text)
+    done = run("diff", tmp_path / "a.json", "-", data=b"[{}]")
+    assert done.stdout.decode().splitlines() == [
+        f"[0].{tag} {keyword} (A: byte {text.index(tag) - 1}): only in A"
+        for tag, keyword in (("00100020", "PatientID"), ("00100040", "PatientSex"))
+    ]
+
+
 @pytest.mark.parametrize("indent", [None, 2])
 def test_differences_have_keyword_and_places(tmp_path: Path, indent: int | None) -> None:
     one, other = _dataset(1, id=["é"], images=[_dataset(2)]), _dataset(1, id=["e"], weight=[1])

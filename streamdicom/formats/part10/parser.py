@@ -90,6 +90,7 @@ class Part10Parser(ElementParser, SelfEncoding):
         self._expansion = expansion
         self._inflater: Inflater | None = None
         self._transfer_syntax = ""
+        self._facts = ElementContext()  # at the start of the data set
         self._meta_end: int | None = None  # the offset after the File Meta Information, as (0002,0000) says
 
     def encode_in(self, form: Any) -> None:
@@ -103,6 +104,16 @@ class Part10Parser(ElementParser, SelfEncoding):
         """Leave elements of VR UN and defined length as they are; call it before ``feed``."""
         self._keeps_un = True
         self._part10_run = part10_run
+
+    def start_within(self, facts: ElementContext, transfer_syntax: str) -> None:
+        """Read elements without a file around them; call it before ``feed``.
+
+        Args:
+            facts: The values of the elements before them.
+            transfer_syntax: The transfer syntax of the bytes.
+        """
+        self._facts, self._transfer_syntax = facts, transfer_syntax
+        self._move(ParserState.DATASET)
 
     def skip(self, keep: int = -1) -> int:
         """Skip the rest of the current long binary value.
@@ -322,7 +333,7 @@ class Part10Parser(ElementParser, SelfEncoding):
         self._is_native = bool(self._transfer_syntax) and not is_encapsulated(self._transfer_syntax)
         if encoding.tag.unpack_from(self._input.data, self._input.pos)[0] <= FILE_META_GROUP:
             self._stop_encoding()  # the writer must see that the order is wrong
-        self._context = Context(encoding, self._tables[encoding], 0, NO_END, NO_END, NO_END, ElementContext())
+        self._context = Context(encoding, self._tables[encoding], 0, NO_END, NO_END, NO_END, self._facts)
         return self._move(ParserState.ELEMENTS)
 
     def _encoding(self) -> Encoding:

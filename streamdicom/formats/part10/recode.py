@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from streamdicom._push import drained
 from streamdicom._typing import BinaryIO
 from streamdicom.deviations import DEVIATIONS
+from streamdicom.dicom import IMPLICIT_VR_LITTLE_ENDIAN
 from streamdicom.errors import InputError
 from streamdicom.events import START_SEQUENCE, Event
+from streamdicom.formats.part10.context import ElementContext
 from streamdicom.formats.part10.headers import write_header
 from streamdicom.formats.part10.parser import Part10Parser
 from streamdicom.formats.target import pieces, write_fully
@@ -67,10 +69,11 @@ def reads_as_items(tag: int, data: bytes, limits: Limits) -> bool:
     False
     """
     strict: dict[str, DeviationAction] = {**_SILENT, **dict.fromkeys(_STRUCTURAL, "error")}
-    parser = Part10Parser(options=ReadOptions(force=True, limits=limits, deviations=strict))
+    parser = Part10Parser(options=ReadOptions(limits=limits, deviations=strict))
+    parser.start_within(ElementContext(), IMPLICIT_VR_LITTLE_ENDIAN)
     element = write_header(tag, "SQ", len(data), implicit=True) + data
     try:
         events = [event for batch in drained(parser, element) for event in batch] + parser.close()
     except InputError:
         return False
-    return events[1][0] == START_SEQUENCE
+    return events[0][0] == START_SEQUENCE

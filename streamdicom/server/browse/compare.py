@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -20,6 +20,7 @@ from streamdicom.comparison import (
 )
 from streamdicom.dicom import keyword
 from streamdicom.errors import InputError
+from streamdicom.formats.part10 import UnknownReader
 from streamdicom.server.browse.datasets import batches, reading_options
 from streamdicom.server.browse.library import Library
 
@@ -87,12 +88,15 @@ class _Side:
         return next(datasets(self._batches, file_meta=file_meta, shown=True), None)
 
     def _placed(self, library: Library, number: int) -> Iterator[Batch]:
+        options = reading_options(library)
+        unknown = UnknownReader(options.limits)
         try:
-            for events, offset_of in batches(library, number, reading_options(library)):
-                yield Batch(events, partial(_place, offset_of))
+            for found, offset_of in batches(library, number, options):
+                events, indexes = unknown.read(found)
+                yield Batch(events, partial(_place, offset_of, indexes))
         except InputError as error:
             self.fault = error.message
 
 
-def _place(offset_of: Callable[[int], int], index: int) -> Place:
-    return offset_of(index), 0, 0
+def _place(offset_of: Callable[[int], int], indexes: Sequence[int], index: int) -> Place:
+    return offset_of(indexes[index]), 0, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import zipfile
@@ -350,6 +351,7 @@ def test_comparison_has_the_differences_of_diff(tmp_path: Path) -> None:
     other["00100010"] = {"vr": "PN", "Value": [{"Alphabetic": "Other"}]}
     other["00101010"]["vr"] = "LO"
     del other["00200013"]
+    other["00100020"] = {"vr": "UN", "InlineBinary": base64.b64encode(one["00100020"]["Value"][0].encode()).decode()}
     other["00081140"]["Value"][1]["00080104"]["Value"] = ["y"]
     path = tmp_path / "a.json"
     path.write_bytes(json.dumps([one, other]).encode())

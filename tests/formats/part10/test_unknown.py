@@ -1,0 +1,125 @@
+"""UN in text, read as in DICOM files (PS3.5 6.2.2)."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from streamdicom import Event, EventType, Limits, iter_events, write_events
+from streamdicom.formats.part10.unknown import UnknownReader
+from tests.support.each import each
+
+_ITEM = b"\xfe\xff\x00\xe0\x0c\0\0\0\x10\0\x20\0\4\0\0\0abcd"  # with Patient ID
+_ITEMS = [(11, "SQ", 0), (3, "LO", ("abcd",)), (12, "SQ", None)]
+_NAME = "Müller^A".encode("latin-1")
+_GEMS = {"00090010": {"vr": "LO", "Value": ["GEMS_IDEN_01"]}}
+_TERMS = {"00080005": {"vr": "CS", "Value": ["ISO_IR 100"]}}
+_GREEK = {"00080005": {"vr": "CS", "Value": ["ISO_IR 126"]}}
+_SIGNED = {"00280103": {"vr": "US", "Value": [1]}}
+
+
+def _un(data: bytes) -> dict[str, str]:
+    return {"vr": "UN", "InlineBinary": base64.b64encode(data).decode()} if data else {"vr": "UN"}
+
+
+def _item(content: dict[str, Any]) -> dict[str, Any]:
+    return {"00081140": {"vr": "SQ", "Value": [content]}}
+
+
+def _events(document: dict[str, Any]) -> list[Event]:
+    return list(iter_events(json.dumps(document).encode()))
+
+
+@each(
+    ("before", "tag", "data", "expected"),
+    [
+        ({}, 0x00100020, b"abc ", [(3, "LO", ("abc",))]),
+        ({}, 0x00100020, b"", [(3, "LO", ())]),
+        ({}, 0x00280010, b"\5\0", [(3, "US", (5,))]),
+        ({}, 0x00280010, b"abc", [(3, "UN", (b"abc",))]),  # no number
+        ({}, 0x00281201, b"abcd", [(3, "OW", (b"abcd",))]),
+        ({}, 0x00100013, b"abcd", [(3, "UN", (b"abcd",))]),  # not in the dictionary
+        ({}, 0x00081140, b"", [(10, "SQ", None), (13, "SQ", None)]),
+        ({}, 0x00081140, _ITEM, [(10, "SQ", None), *_ITEMS, (13, "SQ", None)]),
+        ({}, 0x04000561, _ITEM, [(10, "SQ", None), *_ITEMS, (13, "SQ", None)]),
+        ({}, 0x00081140, b"hello wo", [(3, "UN", (b"hello wo",))]),
+        ({}, 0x00104000, b"a" * 116 + b"DICM" + b"b" * 40, [(3, "LT", ("a" * 116 + "DICM" + "b" * 40,))]),
+        ({}, 0x00280106, b"\xfb\xff", [(3, "US", (65531,))]),
+        (_SIGNED, 0x00280106, b"\xfb\xff", [(3, "SS", (-5,))]),
+        (_TERMS, 0x00100010, _NAME, [(3, "PN", (("Müller^A", "", ""),))]),
+        (_GEMS, 0x0009101A, b"\5\0", [(3, "US", (5,))]),
+        ({}, 0x0009101A, b"\5\0", [(3, "UN", (b"\5\0",))]),
+        (_GEMS, 0x0009111A, b"\5\0", [(3, "UN", (b"\5\0",))]),  # of another creator
+    ],
+)
+def test_un_has_the_vr_that_it_has_after_a_file(
+    before: dict[str, Any], tag: int, data: bytes, expected: list[tuple[int, str, Any]]
+) -> None:
+    events = _events({**before, f"{tag:08X}": _un(data)})
+    place = len(before) + 1
+    assert events[place][:3] == (EventType.ELEMENT, tag, "UN")
+    found, indexes = UnknownReader(Limits()).read(events)
+    count = len(found) - len(events) + 1
+    assert [(kind, vr, value) for kind, _, vr, value in found[place : place + count]] == expected
+    assert list(indexes) == [*range(place), *[place] * count, place + 1]
+    assert (found[:place], found[place + count :]) == (events[:place], events[place + 1 :])
+    file = io.BytesIO()
+    write_events(events, file, format="dicom")
+    assert [event for event in iter_events(file.getvalue()) if event[1] >> 16 != 2] == list(found)
+
+
+def test_facts_end_with_their_item_and_their_data_set() -> None:
+    name = {"00100010": _un(_NAME)}
+    private = {"0009101A": _un(b"\5\0")}
+    documents = [
+        {**_TERMS, **_item(name)},  # an item inherits the character set
+        {**_item({**_GREEK, **name}), **name},
+        {**_GEMS, **_item({**private})},  # but no creator
+        {**_item({**_GEMS, **private}), **private},
+    ]
+    reader = UnknownReader(Limits())
+    found = [
+        [event[2:] for event in reader.read(_events(one))[0] if event[1] in (0x00100010, 0x0009101A)]
+        for one in documents
+    ]
+    unknown = ("UN", (b"\5\0",))
+    assert found == [
+        [("PN", (("Müller^A", "", ""),))],
+        [("PN", (("Mόller^A", "", ""),)), ("PN", (("Müller^A", "", ""),))],  # the second is reported, and Latin 1
+        [unknown],
+        [("US", (5,)), unknown],
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_events_may_be_taken_in_any_parts(size: int) -> None:
+    first, second = {**_TERMS, **_item({"00100010": _un(_NAME)}), **_SIGNED}, {"00280106": _un(b"\xfb\xff")}
+    events = [*_events(first), *_events({**_SIGNED, **second}), *_events(second)]
+    whole, _ = UnknownReader(Limits()).read(events)
+    reader = UnknownReader(Limits())
+    parts = [reader.read(events[start : start + size])[0] for start in range(0, len(events), size)]
+    assert [event for part in parts for event in part] == whole
+    assert [event[2] for event in whole if event[1] == 0x00280106] == ["SS", "US"]
+
+
+def test_events_without_un_stay_the_same_list() -> None:
+    events = _events({**_TERMS, **_item(_SIGNED)})
+    found, indexes = UnknownReader(Limits()).read(events)
+    assert found is events
+    assert indexes == range(len(events))
+
+
+def test_memory_is_that_of_one_value() -> None:
+    events: list[Event] = [(EventType.ELEMENT, 0x00281201, "UN", (bytes(0xFFFE),))] * 2000
+    reader = UnknownReader(Limits())
+    tracemalloc.start()
+    for event in events:
+        reader.read([event])
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2_000_000
