@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom.uid import ImplicitVRLittleEndian
 
 from streamdicom.events import Event, EventType
 from tests.support.dcmtk import HAS_DCMTK, NO_DCMTK, assert_dcmtk_reads
 from tests.support.each import each
 from tests.support.events import any_element, dataset, members
-from tests.support.roads import FORMATS, assert_same, written
+from tests.support.roads import FORMATS, assert_same, assert_same_in_implicit_vr, written
 
 _EXAMPLES = 300
 
@@ -99,6 +100,16 @@ def test_data_set_is_written_as_it_is_or_refused(form: str, content: list[Event]
     data = written(events, form)
     if data is not None:
         assert_same(events, data, form)
+
+
+@given(content=members(2))
+@settings(max_examples=_EXAMPLES)
+@pytest.mark.slow
+def test_data_set_is_the_same_in_implicit_vr_or_refused(content: list[Event]) -> None:
+    events = dataset(content)
+    data = written(events, "dicom", transfer_syntax=ImplicitVRLittleEndian)
+    if data is not None:
+        assert_same_in_implicit_vr(events, data)
 
 
 @pytest.mark.skipif(not HAS_DCMTK, reason=NO_DCMTK)

@@ -185,7 +185,7 @@ class Road(NamedTuple):
     deviations: list[tuple[str, str]]
 
 
-def write(events: Iterable[Event], form: str) -> bytes:
+def write(events: Iterable[Event], form: str, **options: Any) -> bytes:
     """Return a file of one data set.
 
     Raises:
@@ -194,7 +194,8 @@ def write(events: Iterable[Event], form: str) -> bytes:
     target = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        streamdicom.write_events(events, target, format=form, options=WriteOptions(file_meta=True), array=False)  # type: ignore[arg-type]
+        writing = WriteOptions(file_meta=True, **options)
+        streamdicom.write_events(events, target, format=form, options=writing, array=False)  # type: ignore[arg-type]
     return target.getvalue()
 
 
@@ -248,10 +249,10 @@ def findings(events: list[Event]) -> set[tuple[str, str]]:
     return {(fault.code, fault.location.tag_path or "") for fault in found}
 
 
-def written(events: list[Event], form: str) -> bytes | None:
+def written(events: list[Event], form: str, **options: Any) -> bytes | None:
     """Return the file, or None if the writer refuses the events with their place."""
     try:
-        return write(events, form)
+        return write(events, form, **options)
     except OutputError as error:
         if not error.location.tag_path:
             raise AssertionError("a refusal without a tag path") from error
@@ -272,6 +273,26 @@ def assert_same(events: list[Event], data: bytes, form: str) -> None:
     kept = {path for path, vr, content in elements(events) if _is_json(content) or vr == "FL" or _is_charset(path)}
     new = {fault for fault in faults if not _is_known(fault, known)} | (findings(back.events) - known)
     assert {fault for fault in new if fault[1] not in kept and not _is_of_file(fault, events)} == set(), form
+
+
+def assert_same_in_implicit_vr(events: list[Event], data: bytes) -> None:
+    """Check that a file has the values of the events, in the VRs of the dictionary."""
+    expected, found = _comparable(events, elements(events, padded=True), elements(read(data).events, padded=True))
+    # A private sequence with UN that is not of the VR of the dictionary is UN for readers.
+    within = tuple([f"{element.path}[" for element in found if element.vr == "UN"])
+    expected = [element for element in expected if not element.path.startswith(within)]
+    assert [element.path for element in found] == [element.path for element in expected]
+    for one, other in zip(expected, found, strict=True):
+        if "UN" not in (one.vr, other.vr) and (one.content or other.content):
+            assert _without_vr(one) == _without_vr(other), (one, other)
+
+
+def _without_vr(element: Element) -> Any:
+    """Return the content, with names as text and without spaces at the ends."""
+    form = VRS[element.vr].form
+    if form is Form.PERSON_NAME:
+        return tuple(["=".join(groups).rstrip("=").strip(" ") for groups in element.content])
+    return tuple([text.strip(" ") for text in element.content]) if form in TEXT_FORMS else element.content
 
 
 def _is_charset(path: str) -> bool:

@@ -164,6 +164,9 @@ impl Writer<'_> {
             }
             START_SEQUENCE if depth <= self.max_sequences => {
                 let Some(tag) = next_tag(event, item.last) else { return false };
+                if self.is_implicit && !self.dictionary.is_read_alone(tag, Vr::SQ) {
+                    return false;
+                }
                 item.last = i64::from(tag);
                 item.tag = i64::from(tag);
                 item.items = 0;

@@ -127,6 +127,9 @@ class BinaryOutput(ElementOutput):
             self._is_kept_binary = False  # the bytes that are there are of the VR
         if VRS[vr].form is not Form.BINARY and self._state != WriterState.REPLACED:
             self._replace_binary(tag, OutputError(f"expected text or numbers for VR {vr}, found bytes"))
+        error = None if self._vr or self._state == WriterState.REPLACED else self._long_error(tag, vr)
+        if error is not None:
+            self._replace_binary(tag, error)
         if self._state != WriterState.REPLACED:
             self._close_binary(tag, BYTES_VR if self._is_kept_binary else vr)
         self._end_structure()

@@ -26,13 +26,16 @@ from streamdicom.formats.part10.headers import ITEM_TAG, LENGTH_32, SEQUENCE_END
 from streamdicom.formats.part10.long_values import encoded_text
 from streamdicom.formats.part10.runs import WRITE_TABLES, bytes_of_engine, most_sequences
 from streamdicom.formats.part10.states import OpenItem, WriterState
-from streamdicom.formats.part10.values import NotEncodableError, encode_field, padding
+from streamdicom.formats.part10.values import NotEncodableError, encode_field, is_long_read_alike, padding
 from streamdicom.formats.target import write_fully
 from streamdicom.formats.writer import BLOCK_SIZE, Writer, order_error
 from streamdicom.options import WriteOptions
 
 MAX_LENGTH = UNDEFINED_LENGTH - 1
 """The maximum length of a value field."""
+
+NOT_ITEMS = "expected items, for which readers of implicit VR take the value, found other bytes"
+"""The message for bytes in the place of a sequence."""
 
 _REMEDY = "WriteOptions.transfer_syntax sets its transfer syntax"
 _UTF_8_TERMS = (UTF_8_TERM,)
@@ -173,6 +176,21 @@ class ElementOutput(Writer):
         self._items[-1].terms = terms
         self._put(self._header(SPECIFIC_CHARACTER_SET, "CS", len(data)) + data)
 
+    # --- readers of implicit VR ---------------------------------------------------------------------------------
+
+    def _read_vr(self, tag: int) -> str:
+        """Return the VR that readers of implicit VR give an element of defined length."""
+        return self._items[-1].facts.effective_vr(tag, "", 0)
+
+    def _long_error(self, tag: int, vr: str) -> OutputError | None:
+        """Return an error for a long value that readers of implicit VR would change."""
+        if not self._is_implicit:
+            return None
+        read_vr = self._read_vr(tag)
+        if read_vr == "SQ":  # the value is not searched for items
+            return OutputError(NOT_ITEMS)
+        return None if is_long_read_alike(tag, vr, read_vr) else read_vr_error(read_vr, vr)
+
     # --- elements with a fault ---------------------------------------------------------------------------------
 
     def _allow(self, error: OutputError) -> None:
@@ -244,6 +262,11 @@ class ElementOutput(Writer):
 
     def _kept_field(self, kept: KeptValues) -> Iterator[bytes]:
         return encoded_text(TEXT_VR, kept.texts(), self._items[-1].terms, in_utf_8=self._is_utf_8)
+
+
+def read_vr_error(read_vr: str, vr: str) -> OutputError:
+    """Return the error for a value that readers of implicit VR would change."""
+    return OutputError(f"expected VR {read_vr}, which readers of implicit VR take, found {vr}")
 
 
 def length_error() -> OutputError:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from streamdicom._encoded import ENCODED
 from streamdicom._typing import Any, BinaryIO, ClassVar
 from streamdicom.dicom import (
+    DECODERS,
     FILE_META_GROUP,
     MAX_TAG,
     PIXEL_DATA,
@@ -33,11 +34,11 @@ from streamdicom.formats.element_rules import ROUNDED, are_rounded
 from streamdicom.formats.kept_text import KeptValues
 from streamdicom.formats.part10.binary_output import BinaryOutput
 from streamdicom.formats.part10.context import affects_context, is_read_alone
-from streamdicom.formats.part10.element_output import MAX_LENGTH, length_error, native_error
+from streamdicom.formats.part10.element_output import MAX_LENGTH, NOT_ITEMS, length_error, native_error, read_vr_error
 from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, SEQUENCE_END
 from streamdicom.formats.part10.long_values import SpooledValues
 from streamdicom.formats.part10.runs import write_entry
-from streamdicom.formats.part10.states import WRITER_TRANSITIONS, OpenItem, WriterState, move_to
+from streamdicom.formats.part10.states import WITHIN_DATASET, WRITER_TRANSITIONS, OpenItem, WriterState, move_to
 from streamdicom.formats.part10.values import (
     NotEncodableError,
     has_odd_length,
@@ -48,7 +49,6 @@ from streamdicom.formats.writer import BLOCK_SIZE, ONE_DATASET, Move, Moves, che
 from streamdicom.options import WriteOptions
 
 _NO_EVENT: Event = (0, 0, "", None)
-_NOT_ITEMS = "expected items, for which readers of implicit VR take the value, found other bytes"
 _HEAD, _DATASET, _SEQUENCE = WriterState.HEAD, WriterState.DATASET, WriterState.SEQUENCE
 
 
@@ -72,6 +72,7 @@ class SinglePassWriter(BinaryOutput):
         # The current element in parts:
         self._spooled: SpooledValues | None = None
         self._kept_values: KeptValues | None = None
+        self._depth = 0  # of the open sequences that are left out
 
     def _write_all(self, events: Iterable[Event]) -> None:
         remaining = iter(events)
@@ -201,7 +202,7 @@ class SinglePassWriter(BinaryOutput):
         if vr == "FL" and are_rounded(value):
             self._warn("inexact-number", f"{ROUNDED} ({self._location(tag)})")
         if self._is_implicit:
-            self._learn(tag, value)
+            self._learn(tag, value, data)
         if self._state == _DATASET and (not self._is_implicit or is_read_alone(tag, vr)):
             self._table.elements.remember(tag, write_entry(tag, vr, implicit=self._is_implicit))
 
@@ -211,10 +212,6 @@ class SinglePassWriter(BinaryOutput):
             return VRS[self._read_vr(tag)].code != ""
         return is_number_in_dictionary(tag, self._parts)
 
-    def _read_vr(self, tag: int) -> str:
-        """Return the VR that readers of implicit VR give an element of defined length."""
-        return self._items[-1].facts.effective_vr(tag, "", 0)
-
     def _check_read_vr(self, tag: int, vr: str, values: tuple[Any, ...], data: bytes) -> None:
         """Check that readers of implicit VR find the values in a value field."""
         read_vr = self._read_vr(tag)
@@ -222,15 +219,16 @@ class SinglePassWriter(BinaryOutput):
             from streamdicom.formats.part10.recode import reads_as_items  # which needs the parser
 
             if not reads_as_items(tag, data, self._limits):
-                raise OutputError(_NOT_ITEMS)
+                raise OutputError(NOT_ITEMS)
         elif not is_read_alike(tag, vr, read_vr, values, data):
-            raise _read_vr_error(read_vr, vr)
+            raise read_vr_error(read_vr, vr)
 
-    def _learn(self, tag: int, values: tuple[Any, ...]) -> None:
+    def _learn(self, tag: int, values: tuple[Any, ...], data: bytes) -> None:
         """Remember values that readers of implicit VR take the VRs of later elements from."""
         if affects_context(tag):
             item = self._items[-1]
-            item.facts = item.facts.learn(tag, values)
+            found = DECODERS[self._read_vr(tag)](data, True) if data else ()
+            item.facts = item.facts.learn(tag, values if found is None else found)
 
     def _run(self, tag: int, vr: str, value: Any) -> None:
         if not value[0]:  # all elements are left out
@@ -267,11 +265,30 @@ class SinglePassWriter(BinaryOutput):
         if len(self._items) > self._max_sequences:
             raise OutputError(f"more than {self._max_sequences} nested sequences; Limits.depth sets the bound")
         self._begin(tag)
+        read_vr = self._items[-1].facts.effective_vr(tag, "", UNDEFINED_LENGTH) if self._is_implicit else "SQ"
+        if read_vr != "SQ":
+            self._leave_out(tag, read_vr_error(read_vr, "SQ"))
+            return
         header = self._header(tag, "SQ", UNDEFINED_LENGTH)
-        self._put(self._table.sequences.remember(tag, header))
+        self._put(header)
+        if not self._is_implicit or is_read_alone(tag, "SQ"):
+            self._table.sequences.remember(tag, header)
         item = self._items[-1]
         item.tag, item.items, item.in_sequence = tag, 0, True
         self._state = _SEQUENCE
+
+    def _leave_out(self, tag: int, error: OutputError) -> None:
+        """Leave out the sequence that starts."""
+        self._allow(error)
+        self._report(tag, error)
+        self._depth = 1
+        self._state = WriterState.LEFT_OUT
+
+    def _left_out(self, tag: int, vr: str, value: Any) -> None:
+        kind = self._event[0]
+        self._depth += (kind == EventType.START_SEQUENCE) - (kind == EventType.END_SEQUENCE)
+        if not self._depth:
+            self._end_structure()
 
     def _start_item(self, tag: int, vr: str, value: Any) -> None:
         item = self._items[-1]
@@ -339,15 +356,6 @@ class SinglePassWriter(BinaryOutput):
         self._start_binary(tag, self._vr)
         if error is not None:
             self._replace_binary(tag, error)
-
-    def _long_error(self, tag: int, vr: str) -> OutputError | None:
-        """Return an error for a long value that readers of implicit VR would change."""
-        if not self._is_implicit:
-            return None
-        read_vr = self._read_vr(tag)
-        if read_vr == "SQ":  # the value is not searched for items
-            return OutputError(_NOT_ITEMS)
-        return None if is_read_alike(tag, vr, read_vr, (), b"\0") else _read_vr_error(read_vr, vr)
 
     # --- numbers and text
 
@@ -501,9 +509,6 @@ class SinglePassWriter(BinaryOutput):
             EventType.LAST_SEGMENT: BinaryOutput._add_replaced_bytes,
             EventType.END_FRAGMENTS: BinaryOutput._end_replaced_fragments,
         },
+        WriterState.LEFT_OUT: dict.fromkeys(WITHIN_DATASET, _left_out),
         WriterState.END: {EventType.START_DATASET: _second_dataset},
     }
-
-
-def _read_vr_error(read_vr: str, vr: str) -> OutputError:
-    return OutputError(f"expected VR {read_vr}, which readers of implicit VR take, found {vr}")

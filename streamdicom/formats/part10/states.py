@@ -59,7 +59,8 @@ class WriterState(IntEnum):
     FRAGMENTS = 8  # encapsulated pixel data
     FRAGMENT = 9
     REPLACED_FRAGMENTS = 10  # the same, left out or kept as the bytes of one value
-    END = 11
+    LEFT_OUT = 11  # a sequence that is left out
+    END = 12
 
 
 _ELEMENTS = {
@@ -70,6 +71,9 @@ _ELEMENTS = {
     EventType.START_FRAGMENTS: WriterState.FRAGMENTS,
     EventType.END_DATASET: WriterState.END,
 }
+
+WITHIN_DATASET = tuple([kind for kind in EventType if kind not in (EventType.START_DATASET, EventType.END_DATASET)])
+"""The events of the content of a data set."""
 
 WRITER_TRANSITIONS: Mapping[WriterState, Mapping[EventType, WriterState]] = {
     WriterState.START: {EventType.START_DATASET: WriterState.HEAD},
@@ -113,13 +117,15 @@ WRITER_TRANSITIONS: Mapping[WriterState, Mapping[EventType, WriterState]] = {
         EventType.LAST_SEGMENT: WriterState.REPLACED_FRAGMENTS,
         EventType.END_FRAGMENTS: WriterState.DATASET,
     },
+    WriterState.LEFT_OUT: dict.fromkeys(WITHIN_DATASET, WriterState.LEFT_OUT),
     WriterState.END: {},
 }
 """The events that the writer accepts in each state, and the state after each of them.
 
 An event with a value that does not fit the VR leads from ELEMENT, BINARY and SPOOLED to REPLACED. START_FRAGMENTS in
-a native transfer syntax leads to REPLACED_FRAGMENTS. A structure that ends in the head of the data set leads back to
-HEAD, any other to DATASET.
+a native transfer syntax leads to REPLACED_FRAGMENTS, and START_SEQUENCE of a tag that readers of implicit VR take for
+another VR to LEFT_OUT, which the end of that sequence leaves. A structure that ends in the head of the data set leads
+back to HEAD, any other to DATASET.
 """
 
 

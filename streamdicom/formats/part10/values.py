@@ -24,17 +24,18 @@ from streamdicom.dicom import (
     field_numbers,
     field_text,
     is_private,
+    join_name,
     private_definition,
 )
 from streamdicom.errors import LimitError, OutputError
 from streamdicom.events import LAST_SEGMENT, SEGMENT, VALUES, Event
 from streamdicom.formats.element_rules import check_values
-from streamdicom.formats.part10.context import is_ambiguous
+from streamdicom.formats.part10.context import possible_vrs
 from streamdicom.formats.part10.headers import LENGTH_16, write_header
 from streamdicom.formats.part10.runs import MISMATCHES
 from streamdicom.formats.writer import several_binary_values, value_error
 
-_ESCAPE = "\x1b"
+_ESCAPE, _ESCAPE_BYTE = "\x1b", b"\x1b"
 _REPLACEMENT = "?"  # which, unlike U+FFFD, can be written again where no character set applies
 _MAX_VALUE_LENGTH = 64 * 1024  # characters of a value that is not delivered in segments
 _BATCH_SIZE = 4096  # values in one event
@@ -319,7 +320,7 @@ def is_number_in_dictionary(tag: int, parts: list[bytes]) -> bool:
 def is_read_alike(tag: int, vr: str, read_vr: str, values: tuple[Any, ...], data: bytes) -> bool:
     r"""Return whether readers of implicit VR find the same values in a value field.
 
-    They are text, bytes, or the same numbers. UN says nothing about the value. PS3.5 A.1 makes tables of numbers bytes.
+    They are the same text, bytes or numbers. UN says nothing about the value. PS3.5 A.1 makes tables of numbers bytes.
 
     Args:
         tag: The tag.
@@ -333,12 +334,39 @@ def is_read_alike(tag: int, vr: str, read_vr: str, values: tuple[Any, ...], data
     >>> is_read_alike(0x00280106, "US", "SS", (65535,), b"\xff\xff")
     False
     """
+    if is_long_read_alike(tag, vr, read_vr):
+        return True
+    row, read_row = VRS[vr], VRS[read_vr]
+    if {row.form, read_row.form} <= _TEXT_FORMS:
+        is_plain = data.isascii() or (row.character_set and read_row.character_set)
+        return is_plain and _ESCAPE_BYTE not in data and _texts(vr, data) == _texts(read_vr, data)
+    return bool(row.code and read_row.code) and DECODERS[read_vr](data, True) == values
+
+
+def is_long_read_alike(tag: int, vr: str, read_vr: str) -> bool:
+    """Return whether readers of implicit VR find the same in any value field.
+
+    Args:
+        tag: The tag.
+        vr: The VR of the element.
+        read_vr: The VR that readers take.
+
+    >>> is_long_read_alike(0x00104000, "UT", "LT"), is_long_read_alike(0x00104000, "LO", "LT")
+    (True, False)
+    """
     if vr == read_vr or "UN" in (vr, read_vr):
         return True
-    forms = {VRS[vr].form, VRS[read_vr].form}
-    if forms <= _TEXT_FORMS or forms == {Form.BINARY} or (Form.BINARY in forms and is_ambiguous(tag)):
-        return True
-    return all(VRS[vr].code for vr in (vr, read_vr)) and DECODERS[read_vr](data, True) == values
+    row, read_row = VRS[vr], VRS[read_vr]
+    if row.form is Form.BINARY or read_row.form is Form.BINARY:
+        return row.form is read_row.form or vr in possible_vrs(tag)
+    is_text = row.form is read_row.form is Form.TEXT and (vr in STRIPPED_VRS) is (read_vr in STRIPPED_VRS)
+    return is_text and (row.character_set, row.multiple) == (read_row.character_set, read_row.multiple)
+
+
+def _texts(vr: str, data: bytes) -> list[str]:
+    """Return the texts that readers find in a value field, without its character set."""
+    values: tuple[Any, ...] = SPLITTERS[vr](data.decode("latin-1"))
+    return [join_name(value) if isinstance(value, tuple) else value or "" for value in values]
 
 
 def _creator(tag: int, data: bytes) -> str | None:

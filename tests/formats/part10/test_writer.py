@@ -44,6 +44,7 @@ from tests.support.strategies import datasets
 
 CHARSET, SOP_CLASS, SOP_INSTANCE, REFERENCES = 0x00080005, 0x00080016, 0x00080018, 0x00081140
 NAME, PATIENT_ID, COMMENTS = 0x00100010, 0x00100020, 0x00104000
+_SERIES = 0x00400275  # Request Attributes Sequence
 PRIVATE = 0x00091001
 PIXELS = 0x7FE00010
 START: Event = (EventType.START_DATASET, 0, "", 0)
@@ -151,14 +152,14 @@ EXACT: list[tuple[str, list[Event], Make]] = [
     (
         "sequences",
         [
-            *sequence(REFERENCES, [], [element(PATIENT_ID, "LO", "a"), *sequence(COMMENTS)]),
+            *sequence(REFERENCES, [], [element(PATIENT_ID, "LO", "a"), *sequence(_SERIES)]),
             element(PATIENT_ID, "LO", "b"),
         ],
         lambda to: (
             to.open_sequence(
                 REFERENCES,
                 to.open_item(),
-                to.open_item(to.element(PATIENT_ID, "LO", b"a "), to.open_sequence(COMMENTS)),
+                to.open_item(to.element(PATIENT_ID, "LO", b"a "), to.open_sequence(_SERIES)),
             )
             + to.element(PATIENT_ID, "LO", b"b ")
         ),
@@ -265,8 +266,20 @@ def _item(*events: Event) -> list[Event]:
         (0x00280010, "SS", (-5,), False),  # US
         (0x00280010, "SS", (5,), True),
         (0x00280010, "OB", (b"ab",), False),
+        (0x00280106, "OB", (b"ab",), False),  # US or SS
+        (0x00283006, "OB", (b"ab",), True),  # US or OW
         (0x00100020, "US", (5,), False),  # LO
         (0x00100020, "SH", ("a",), True),
+        (0x00100020, "PN", (("A^B", "", "c"),), True),
+        (0x00100020, "LT", ("a",), True),
+        (0x00100020, "LT", ("a\\b",), False),  # two values
+        (0x00100020, "SH", ("é",), True),
+        (0x00080060, "SH", ("é",), False),  # CS has no character set
+        (0x00080060, "SH", ("e",), True),
+        (0x00102160, "UI", ("1.2",), True),
+        (0x00080054, "CS", (" a",), False),  # AE has no space at its start
+        (0x00104000, "LO", ("a",), True),
+        (0x00104000, "LO", ("a", "b"), False),  # LT has one value
         (0x00100020, "UN", (b"a ",), True),
         (0x00100013, "US", (5,), True),  # not in the dictionary
     ],
@@ -346,6 +359,38 @@ def test_representation_of_an_item_ends_with_it() -> None:
             write([START, *events], options)
 
 
+@each(("tag", "vr"), [(0x54000110, "OW"), (0x00100020, "LO"), (0x7FE00010, "OB")])
+@pytest.mark.filterwarnings("ignore:wrong-value")
+def test_sequence_that_readers_of_implicit_vr_take_for_values_is_refused(tag: int, vr: str) -> None:
+    nested = sequence(REFERENCES, [element(PRIVATE, "LO", "a")])
+    name, last = element(0x00080060, "CS", "CT"), element(0xFFFCFFFC, "OB", b"ab")
+    wrong = [*sequence(tag, [name, *nested]), last]
+    for events in ([name, *wrong], [name, *sequence(REFERENCES, wrong)]):
+        write([START, *events, END], WriteOptions())
+        for _ in range(2):
+            with pytest.raises(OutputError, match=f"expected VR {vr}, which readers of implicit VR take, found SQ"):
+                write([START, *events, END], WriteOptions(transfer_syntax=IMPLICIT.uid))
+        found = read(write([START, *events, END], WriteOptions(transfer_syntax=IMPLICIT.uid, on_error="skip")))
+        expected = [name, *sequence(REFERENCES, [last])] if len(events) > len(wrong) + 1 else [name, last]
+        assert found == expected
+
+
+def test_sequence_of_unknown_tag_stays_one_in_implicit_vr() -> None:
+    for tag in (0x00100013, 0x0009101A):
+        events = [element(0x00080060, "CS", "CT"), *sequence(tag, [element(0x00100020, "LO", "a")])]
+        assert read(write([START, *events, END], WriteOptions(transfer_syntax=IMPLICIT.uid))) == events
+
+
+def test_representation_in_un_counts_in_implicit_vr() -> None:
+    options = WriteOptions(transfer_syntax=IMPLICIT.uid)
+    for number, vr, value in ((1, "SS", -5), (1, "US", 5), (0, "US", 65531)):
+        representation, one = element(_REPRESENTATION, "UN", bytes([number, 0])), element(_SMALLEST, vr, value)
+        found = read(write([START, representation, one, END], options))
+        assert [event[3] for event in found] == [(number,), (value,)]
+    with pytest.raises(OutputError, match="expected VR SS"):
+        write([START, element(_REPRESENTATION, "UN", b"\1\0"), element(_SMALLEST, "US", 65531)], options)
+
+
 def test_private_number_that_implicit_vr_would_change_is_refused() -> None:
     options = WriteOptions(transfer_syntax=IMPLICIT.uid)
     creator, other = element(0x00090010, "LO", "GEMS_IDEN_01"), element(0x00090010, "LO", "nobody")
@@ -369,6 +414,21 @@ def test_long_value_that_implicit_vr_would_change_is_refused(vr: str, value: Any
     events = parts(vr, *[(EventType.LAST_SEGMENT, 0x00280010, vr, value * 2)], tag=0x00280010)
     with pytest.raises(OutputError, match="expected VR US"):
         write([START, *events, END], WriteOptions(transfer_syntax=IMPLICIT.uid))
+
+
+@pytest.mark.filterwarnings("ignore:wrong-value")
+def test_long_value_whose_vr_follows_is_refused_too() -> None:
+    tag = 0x00280010
+    events = [
+        START,
+        (EventType.START_ELEMENT, tag, "", None),
+        (EventType.LAST_SEGMENT, tag, "", b"ab"),
+        (EventType.END_ELEMENT, tag, "OB", None),
+        END,
+    ]
+    with pytest.raises(OutputError, match="expected VR US"):
+        write(events, WriteOptions(transfer_syntax=IMPLICIT.uid))
+    assert read(write(events, WriteOptions(transfer_syntax=IMPLICIT.uid, on_error="skip"))) == []
 
 
 @each("vr", ["UN", "OB"])
