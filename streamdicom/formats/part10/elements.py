@@ -44,6 +44,7 @@ from streamdicom.formats.part10.context import (
     certain_vr,
 )
 from streamdicom.formats.part10.headers import DELIMITER_GROUP, SHORT, read_header, read_item_header
+from streamdicom.formats.part10.holding import is_guess
 from streamdicom.formats.part10.long_reading import LongValueParser, length_message
 from streamdicom.formats.part10.runs import (
     IMPLICIT_SEQUENCE,
@@ -352,7 +353,7 @@ class ElementParser(LongValueParser):
 
     def _start_sequence(self, tag: int, kind: str, size: int, length: int) -> bool:
         if len(self._contexts) >= self._max_sequences:
-            raise LimitError(f"more than {self._max_sequences} nested sequences", "depth")
+            return self._too_deep(size)
         self._input.pos += size
         start = self._input.offset
         end = NO_END if length == UNDEFINED_LENGTH else start + length
@@ -365,6 +366,18 @@ class ElementParser(LongValueParser):
             self._stop_encoding()
         self._events.append((START_SEQUENCE, tag, "SQ", None))
         return self._move(ParserState.ITEMS)
+
+    def _too_deep(self, size: int) -> bool:
+        """Read UN, or a private sequence, as UN again if it nests too deep.
+
+        Raises:
+            LimitError: The sequences are in neither.
+        """
+        message = f"more than {self._max_sequences} nested sequences"
+        depth = self._depth_of_held(size, is_guess)
+        if depth is None:
+            raise LimitError(message, "depth")
+        return self._replace(depth, message, self._open_sequences()[depth].sequence_end)
 
     def _item(self) -> bool:
         """Start an item, or end the sequence."""

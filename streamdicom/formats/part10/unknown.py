@@ -8,6 +8,7 @@ from operator import itemgetter
 from streamdicom._push import drained
 from streamdicom.deviations import DEVIATIONS
 from streamdicom.dicom import EXPLICIT_VR_LITTLE_ENDIAN, FILE_META_GROUP, is_group_length
+from streamdicom.errors import InputError
 from streamdicom.events import ELEMENT, END_ITEM, START_DATASET, START_ITEM, Event
 from streamdicom.formats.part10.context import ElementContext, affects_context
 from streamdicom.formats.part10.headers import write_header
@@ -93,7 +94,10 @@ class UnknownReader:
         parser = Part10Parser(options=self._options)
         parser.start_within(self._facts[-1], EXPLICIT_VR_LITTLE_ENDIAN)
         element = write_header(tag, vr, len(data), implicit=False) + data
-        return [found for batch in drained(parser, element) for found in batch] + parser.close()[:-1]
+        try:
+            return [found for batch in drained(parser, element) for found in batch] + parser.close()[:-1]
+        except InputError:  # beyond the limits, where the reader of a file raises
+            return (event,)
 
 
 def _datasets(events: Sequence[Event]) -> Iterator[tuple[int, int]]:

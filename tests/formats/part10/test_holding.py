@@ -142,6 +142,23 @@ def test_long_un_may_hold_anything(fault: str) -> None:
     assert found(nested, after(TO))[0] == [*sequence(0x00081110, *items), IS_AFTER]
 
 
+@each("most", [2, 84])
+@each("size", [4, 70_000])
+def test_un_that_nests_too_deep_stays_un(most: int, size: int) -> None:
+    options = {"limits": Limits(depth=most * 3 + 4)}
+    for depth in (most - 1, most):  # the UN is a sequence too
+        value = IMPLICIT.item(IMPLICIT.element(COMMENTS, "", b"a" * size))
+        for _ in range(depth):
+            value = IMPLICIT.item(IMPLICIT.sequence(REFERENCES, value))
+        events, codes = found(TO.element(REFERENCES, "UN", value), after(TO), **options)
+        assert events[-1] == IS_AFTER
+        assert codes == []
+        if depth < most:
+            assert events[0] == (EventType.START_SEQUENCE, REFERENCES, "SQ", None)
+        else:
+            assert joined(events) == [element(REFERENCES, "UN", value), IS_AFTER]
+
+
 def test_fault_costs_the_innermost_private_sequence() -> None:
     value = long_item(TO) + b"hello, world"
     inner = TO.item(TO.element(INNER, "SQ", value))
