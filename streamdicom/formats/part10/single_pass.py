@@ -37,7 +37,7 @@ from streamdicom.formats.part10.context import affects_context, is_read_alone
 from streamdicom.formats.part10.element_output import MAX_LENGTH, NOT_ITEMS, length_error, native_error, read_vr_error
 from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, SEQUENCE_END
 from streamdicom.formats.part10.long_values import SpooledValues
-from streamdicom.formats.part10.runs import write_entry
+from streamdicom.formats.part10.runs import MAX_WHOLE_VALUE, write_entry
 from streamdicom.formats.part10.states import WITHIN_DATASET, WRITER_TRANSITIONS, OpenItem, WriterState, move_to
 from streamdicom.formats.part10.values import (
     NotEncodableError,
@@ -414,7 +414,11 @@ class SinglePassWriter(BinaryOutput):
             self._end_replaced(tag, vr, value)
             return
         self._has_extended_text = self._has_extended_text or not spooled.is_plain(vr)
-        self._put_field(tag, vr, length, spooled.encoded(vr, terms, in_utf_8=self._is_utf_8))
+        field: Iterable[bytes] = spooled.encoded(vr, terms, in_utf_8=self._is_utf_8)
+        if self._is_implicit and affects_context(tag) and length <= MAX_WHOLE_VALUE:
+            field = [b"".join(field)]
+            self._learn(tag, (), field[0])
+        self._put_field(tag, vr, length, field)
         if spooled.is_rounded:
             self._warn("inexact-number", f"{ROUNDED} ({self._location(tag)})")
         self._close_temporary()

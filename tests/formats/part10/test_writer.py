@@ -381,6 +381,15 @@ def test_sequence_of_unknown_tag_stays_one_in_implicit_vr() -> None:
         assert read(write([START, *events, END], WriteOptions(transfer_syntax=IMPLICIT.uid))) == events
 
 
+def test_representation_in_parts_counts_in_implicit_vr() -> None:
+    options = WriteOptions(transfer_syntax=IMPLICIT.uid)
+    representation = parts("US", (EventType.VALUES, _REPRESENTATION, "US", (1,)), tag=_REPRESENTATION)
+    found = read(write([START, *representation, element(_SMALLEST, "SS", -5), END], options))
+    assert [event[3] for event in found] == [(1,), (-5,)]
+    with pytest.raises(OutputError, match="expected VR SS"):
+        write([START, *representation, element(_SMALLEST, "US", 65531)], options)
+
+
 def test_representation_in_un_counts_in_implicit_vr() -> None:
     options = WriteOptions(transfer_syntax=IMPLICIT.uid)
     for number, vr, value in ((1, "SS", -5), (1, "US", 5), (0, "US", 65531)):
