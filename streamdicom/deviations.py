@@ -93,6 +93,11 @@ DEVIATIONS: dict[str, _Row] = {
         "file meta information (group 0002), which PS3.18 F does not define; it is read",
         '{"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.1"]}}',
     ),
+    "file-meta-in-item": _Row(
+        _SLIGHT,
+        "an element of group 0002 in an item of a sequence (PS3.5 7.1, PS3.10 7.1); it is read",
+        '{"00081140":{"vr":"SQ","Value":[{"00020012":{"vr":"UI","Value":["1.2.3"]}}]}}',
+    ),
     # attributes
     "member-case": _Row(
         _WARNING,

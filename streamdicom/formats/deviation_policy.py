@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _WRONG_VALUE = "wrong-value"
 
+FILE_META_IN_ITEM = "file-meta-in-item", "expected no element of group 0002 in an item (PS3.10 7.1), found one"
+"""The code and the message, which all formats share."""
+
 # Codes of faults that cost more than their element, or are in none.
 _NOT_OF_AN_ELEMENT = frozenset(
     {"broken-structure", "file-meta-length", "misplaced-end", "trailing-padding", "truncated", "wrong-encoding"}

@@ -288,6 +288,18 @@ def test_planted_fault_is_found_in_every_format(tmp_path: Path, tag: str, suffix
         assert run("validate", path, "--no-values").code == 0
 
 
+def test_file_meta_information_in_an_item_is_one_finding_in_every_format(tmp_path: Path) -> None:
+    uid = EXPLICIT.element(0x00020010, "UI", b"1.2.840.10008.1.2.1\0")
+    item = EXPLICIT.item(uid, EXPLICIT.element(0x00020012, "UI", b"1.2.40"))
+    (tmp_path / "a.dcm").write_bytes(start(EXPLICIT.uid) + EXPLICIT.sequence(0x00081140, item))
+    for source, target in (("a.dcm", "a.json"), ("a.json", "a.xml"), ("a.xml", "again.dcm")):
+        assert run("convert", tmp_path / source, tmp_path / target).code == 0
+    for name in ("a.dcm", "a.json", "a.xml", "again.dcm"):
+        [file] = json.loads(run("validate", tmp_path / name, "--report", "json", "--no-values").stdout)["files"]
+        found = [(one["code"], one["tag_path"]) for one in file["deviations"]]
+        assert (name, found, file["conformant"]) == (name, [("file-meta-in-item", "00081140[0].00020010")], False)
+
+
 def test_padding_of_files_is_a_value(tmp_path: Path) -> None:
     path = tmp_path / "a.dcm"
     path.write_bytes(start(EXPLICIT.uid) + EXPLICIT.element(0x00080018, "UI", b"1.2 "))

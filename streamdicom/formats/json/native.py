@@ -18,10 +18,11 @@ from streamdicom._push import PIECE_SIZE
 from streamdicom._typing import Any, TypeAlias
 from streamdicom.errors import Location
 from streamdicom.events import Event
+from streamdicom.formats.deviation_policy import FILE_META_IN_ITEM
 from streamdicom.formats.encoded import SelfEncoding
 from streamdicom.formats.json.contents import ContentParser
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
-from streamdicom.formats.json.habits import HABITS
+from streamdicom.formats.json.habits import FILE_META, GROUP_LENGTH, HABITS, CodeAndMessage
 from streamdicom.formats.json.key_filter import KeyFilter
 from streamdicom.formats.json.places import JsonPlaces
 from streamdicom.formats.json.states import Content, ParserState
@@ -65,6 +66,7 @@ _VALUES, _DATASET, _SKIP = int(ParserState.VALUES), int(ParserState.DATASET), in
 _ATTRIBUTE, _BINARY_PARTS = int(ParserState.ATTRIBUTE), int(ParserState.BINARY_PARTS)
 _IN_BINARY = (_BINARY_PARTS, _ATTRIBUTE)
 _ITEMS = int(Content.ITEMS)
+_IN_ITEMS = dict.fromkeys((FILE_META, GROUP_LENGTH), FILE_META_IN_ITEM)  # of group 0002
 
 Frame: TypeAlias = tuple[int, str, str, int, int, SeenTags]
 """ParserState of an enclosing sequence, restored when the current item ends.
@@ -119,9 +121,13 @@ class NativeParser(ContentParser, KeepsPlaces, MakesRaws, SelfEncoding):
             number_length=limits.number_length,
             values_per_event=limits.values_per_event,
             is_eager=is_eager,
-            accepted=sum(1 << bit for bit, habit in enumerate(HABITS) if self._policy.accepts(habit("")[0])),
+            accepted=sum(1 << bit for bit, habit in enumerate(HABITS) if self._accepts(habit(""))),
             keeps_marks=self._policy.needs_places,
         )
+
+    def _accepts(self, habit: CodeAndMessage) -> bool:
+        """Return True if a departure is accepted, whether it stands in an item or not."""
+        return all(self._policy.accepts(code) for code, _ in (habit, _IN_ITEMS.get(habit, habit)))
 
     def _read_bytes(self, data: bytes, events: list[Event]) -> None:
         """Read the next bytes of the stream, as tokens if there is no engine."""
@@ -257,7 +263,7 @@ class NativeParser(ContentParser, KeepsPlaces, MakesRaws, SelfEncoding):
         """
         policy = self._policy
         policy.report_all(
-            (Location(offset + position, index, path), HABITS[bit](vr or ""))
+            (Location(offset + position, index, path), _placed(HABITS[bit](vr or ""), path))
             for bit, vr, position, index, path in marks
         )
         if not policy.needs_places:
@@ -305,6 +311,12 @@ class NativeParser(ContentParser, KeepsPlaces, MakesRaws, SelfEncoding):
             return outside + skipped
         inside = "{[" if self._state == _VALUES else "{" if self._state in _IN_BINARY else skipped
         return outside + "{" + "{[{" * len(self._frames) + inside
+
+
+def _placed(habit: CodeAndMessage, path: str) -> CodeAndMessage:
+    """Return the code and the message of a departure at a tag path."""
+    items, _, tag = path.rpartition(".")
+    return _IN_ITEMS.get(habit, habit) if items and tag.startswith("0002") else habit
 
 
 def _is_canonical(frame: Frame) -> bool:

@@ -27,6 +27,7 @@ from streamdicom._typing import ClassVar
 from streamdicom.dicom import DELIMITER_GROUP, FILE_META_GROUP, format_tag, is_group_length
 from streamdicom.errors import InputError, JsonSyntaxError, Location, StreamDicomError, TruncatedError
 from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event
+from streamdicom.formats.deviation_policy import FILE_META_IN_ITEM
 from streamdicom.formats.json.canonical import (
     ATTRIBUTE,
     ATTRIBUTE_AND_COMMA,
@@ -496,6 +497,7 @@ class JsonParser(NativeParser):
             return
         else:
             self._policy.report(*KEY_ORDER)
+            self._report_group(tag)
         tags.see(tag)
         if self._filter and self._filter.skips(text if text in KEYS else "", tag):
             attribute.tag = None
@@ -505,9 +507,12 @@ class JsonParser(NativeParser):
             self._has_condition = self._filter is not None and self._filter.has_condition(tag)
 
     def _report_group(self, tag: int) -> None:
-        if is_group_length(tag):
+        is_first_of_meta = tag >> 16 == FILE_META_GROUP and self._seen_tags.last >> 16 != FILE_META_GROUP
+        if is_first_of_meta and self._frames:
+            self._policy.report(*FILE_META_IN_ITEM)
+        elif is_group_length(tag):
             self._policy.report(*GROUP_LENGTH)
-        elif tag >> 16 == FILE_META_GROUP and self._seen_tags.last >> 16 != FILE_META_GROUP:
+        elif is_first_of_meta:
             self._policy.report(*FILE_META)
 
     def _end_attribute(self, _: str = "") -> None:

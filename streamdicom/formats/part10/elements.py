@@ -33,6 +33,7 @@ from streamdicom.events import (
     START_ITEM,
     START_SEQUENCE,
 )
+from streamdicom.formats.deviation_policy import FILE_META_IN_ITEM
 from streamdicom.formats.part10.context import (
     IMPLIED,
     NO_END,
@@ -221,6 +222,8 @@ class ElementParser(LongValueParser):
                 )
                 return False
             self._policy.report("key-order", "expected tags in ascending order (PS3.5 7.1), found a lower tag")
+        if tag >> 16 == FILE_META_GROUP and self._contexts and seen.last >> 16 != FILE_META_GROUP:
+            self._policy.report(*FILE_META_IN_ITEM)
         seen.see(tag)
         return True
 

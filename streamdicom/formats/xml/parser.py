@@ -49,6 +49,7 @@ from streamdicom.events import (
     Event,
     Value,
 )
+from streamdicom.formats.deviation_policy import FILE_META_IN_ITEM
 from streamdicom.formats.pixel_representation import learn_pixel_representation
 from streamdicom.formats.seen_tags import SeenTags
 from streamdicom.formats.vr_choice import named_vrs
@@ -393,18 +394,25 @@ class XmlParser(PushParser[Event], NativeParser):
         """Check the order of the attribute; return False if a duplicate is passed over."""
         seen, tag = self._seen, self._tag
         if tag > seen.last:
-            if is_group_length(tag):
-                self._policy.report("group-length", "expected no group length, found one")
-            elif tag >> 16 == FILE_META_GROUP and seen.last >> 16 != FILE_META_GROUP:
-                self._policy.report("file-meta", "expected no File Meta Information, found some")
+            self._report_group(tag)
         elif seen.has(tag):
             self._policy.report("duplicate-key", "expected each element once in a data set, found a second one")
             self._skip(_DATASET)
             return False
         elif not has_creator or tag >> 16 != seen.last >> 16:  # the parser chooses the blocks
             self._policy.report("key-order", "expected tags in ascending order, found a lower tag")
+            self._report_group(tag)
         seen.see(tag)
         return True
+
+    def _report_group(self, tag: int) -> None:
+        is_first_of_meta = tag >> 16 == FILE_META_GROUP and self._seen.last >> 16 != FILE_META_GROUP
+        if is_first_of_meta and self._sequences:
+            self._policy.report(*FILE_META_IN_ITEM)
+        elif is_group_length(tag):
+            self._policy.report("group-length", "expected no group length, found one")
+        elif is_first_of_meta:
+            self._policy.report("file-meta", "expected no File Meta Information, found some")
 
     def _check_keyword(self, attributes: dict[str, str]) -> None:
         """Compare the keyword with the tag; remember attributes in the canonical form."""

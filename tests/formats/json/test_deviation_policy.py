@@ -155,6 +155,18 @@ FORMS = [
         [element("UI", "1.2", tag=0x00020010), element("UI", tag=0x00020012)],
         "{}",
     ),
+    form(
+        "file-meta-in-item",
+        f'{{"00081140":{{"vr":"SQ","Value":[{{{MARK}"00020000":{{"vr":"UL"}},"00020012":{{"vr":"UI"}}}}]}}}}',
+        sequence([element("UL", tag=0x00020000), element("UI", tag=0x00020012)], tag=0x00081140),
+        '{"00081140":{"vr":"SQ","Value":[{}]}}',
+    ),
+    form(
+        "key-order file-meta-in-item",
+        f'{{"00081140":{{"vr":"SQ","Value":[{{"00080060":{{"vr":"CS"}},{MARK}"00020012":{{"vr":"UI"}}}}]}}}}',
+        sequence([element("CS", tag=0x00080060), element("UI", tag=0x00020012)], tag=0x00081140),
+        '{"00081140":{"vr":"SQ","Value":[{"00080060":{"vr":"CS"}}]}}',
+    ),
     # attributes
     form("member-case", f'{{"00100020":{{"vr":"LO",{MARK}"value":["1"]}}}}', [ID], WRITTEN_ID),
     form("member-case", f'{{"00100020":{{{MARK}"VR":"LO","Value":["1"]}}}}', [ID], WRITTEN_ID),

@@ -579,6 +579,20 @@ def test_file_meta_information_ends_where_its_length_says(again: str) -> None:
     assert [deviation.code for deviation in deviations][:1] == ["misplaced-file-meta"]
 
 
+@each("layout", LAYOUTS)
+def test_file_meta_information_in_an_item_is_read_and_reported(layout: Layout) -> None:
+    again = layout.element(0x00020012, "UI", b"1.2.40")
+    items = layout.item(again), layout.open_item(layout.element(0x00080060, "CS", b"CT"), again)
+    events, error, deviations = read(start(layout.uid) + layout.sequence(0x00081140, *items))
+    assert error is None
+    assert events[2:-1] == sequence(
+        0x00081140,
+        [element(0x00020012, "UI", "1.2.40")],
+        [element(0x00080060, "CS", "CT"), element(0x00020012, "UI", "1.2.40")],
+    )
+    assert [deviation.code for deviation in deviations] == ["file-meta-in-item", "key-order", "file-meta-in-item"]
+
+
 @each("length", [0, len(SYNTAX) - 1, len(SYNTAX), 1000])
 def test_wrong_length_of_file_meta_information_is_reported(length: int) -> None:
     events, error, deviations = read(_meta(SYNTAX, CLASS_UID, length=length) + BEFORE)

@@ -109,6 +109,15 @@ _FORMS: list[tuple[str, str, list[str], Sequence[Event]]] = [
         ["file-meta"],
         [element("UI", tag=0x00020010), element("SH", tag=0x00020013)],
     ),
+    (
+        "file-meta-in-item",
+        attribute(
+            "SQ",
+            f'<Item number="1">{MARK}{attribute("UI", tag="00020010")}{attribute("SH", tag="00020013")}</Item>',
+        ),
+        ["file-meta-in-item"],
+        sequence([element("UI", tag=0x00020010), element("SH", tag=0x00020013)]),
+    ),
     # XML attributes
     ("other-xml-attribute", _odd("LO", "", ' x="1"'), ["unknown-member"], [element("LO")]),
     (
