@@ -1,4 +1,4 @@
-"""The data dictionary (PS3.6) as pydicom has it, without importing pydicom.
+"""The dictionaries of PS3.6 as pydicom has them, without importing pydicom.
 
 pydicom imports NumPy and much else, which takes longer than reading a small file. Its dictionaries are modules of
 literals, with a row in each line. A command needs few rows, and reads them from the text: so many literals take half as
@@ -13,15 +13,22 @@ import sys
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from importlib import import_module
 from types import ModuleType
 
 from streamdicom._records import NamedTuple
 from streamdicom._typing import Any
 
-_PUBLIC, _PRIVATE = "_dicom_dict", "_private_dict"
-_NAMES = {_PUBLIC: ("DicomDictionary", "RepeatersDictionary"), _PRIVATE: ("private_dictionaries",)}
+_PUBLIC, _PRIVATE, _UIDS = "_dicom_dict", "_private_dict", "_uid_dict"
+_NAMES = {
+    _PUBLIC: ("DicomDictionary", "RepeatersDictionary"),
+    _PRIVATE: ("private_dictionaries",),
+    _UIDS: ("UID_dictionary",),
+}
 _PRIVATE_COLUMNS = 4  # VR, VM, name, retired
+_UID_COLUMNS = 5  # name, type, info, retired, keyword
 _MAX_CREATORS = 64  # whose lines are kept
+_MAX_UIDS = 64  # whose types are kept
 
 
 class Entry(NamedTuple):
@@ -91,6 +98,20 @@ def private_name_of(tag: int, creator: str) -> str:
     """
     found = _private_row(tag, creator)
     return found[2] if found else ""
+
+
+@lru_cache(maxsize=_MAX_UIDS)
+def uid_type_of(uid: str) -> str:
+    """Return the type of a UID of PS3.6 Table A-1, or "".
+
+    >>> uid_type_of("1.2.840.10008.1.2"), uid_type_of("1.2.840.10008.1.1"), uid_type_of("1.2.3")
+    ('Transfer Syntax', 'SOP Class', '')
+    """
+    start = f"\n    {uid!r}: ".encode()
+    _, _, rest = (b"", b"", b"") if _is_imported(_UIDS) else _text(_UIDS).partition(start)
+    row: Sequence[str] | None = _row(rest.partition(b"\n")[0], _UID_COLUMNS)
+    row = row or _module(_UIDS).UID_dictionary.get(uid)
+    return row[1] if row else ""
 
 
 def _private_row(tag: int, creator: str) -> Sequence[str] | None:
@@ -200,9 +221,7 @@ def _own_module(name: str = _PUBLIC) -> ModuleType:
             spec.loader.exec_module(module)
             if all(hasattr(module, found) for found in _NAMES[name]):
                 return module
-    import pydicom.datadict
-
-    return pydicom.datadict
+    return import_module("pydicom.uid" if name == _UIDS else "pydicom.datadict")
 
 
 @cache

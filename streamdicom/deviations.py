@@ -148,8 +148,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "value-number": _Row(
         _WARNING,
-        "a missing, repeated or odd number of a Value, PersonName or Item (PS3.19 A.1); "
-        "the order in the document counts",
+        "a missing, repeated or odd number of a Value, PersonName or Item (PS3.19 A.1); their order counts",
         f'{_XML}<DicomAttribute tag="00100020" vr="LO"><Value>1</Value></DicomAttribute></NativeDicomModel>',
     ),
     # values
@@ -307,8 +306,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "wrong-value": _Row(
         _ERROR,
-        "a value that its VR cannot have, or an attribute that is not an object (PS3.5 6.2); "
-        "ReadOptions.on_error decides",
+        "a value that its VR cannot have, or an attribute that is no object (PS3.5 6.2); ReadOptions.on_error decides",
         '{"00280010":{"vr":"US","Value":["many"]}}',
     ),
     # values by their VR and the data dictionary, which validate checks
@@ -331,6 +329,16 @@ DEVIATIONS: dict[str, _Row] = {
         _ERROR,
         "native pixel data in a transfer syntax for encapsulated pixel data (PS3.5 A.4); DCMTK refuses the file",
         '{"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.4.50"]},"7FE00010":{"vr":"OW","InlineBinary":"AAA="}}',
+    ),
+    "unknown-transfer-syntax": _Row(
+        _ERROR,
+        "a UID for a transfer syntax that begins as those of DICOM, but is not one of PS3.6 Table A-1 (PS3.10 7.1)",
+        '{"00020010":{"vr":"UI","Value":["1.2.840.10008.1.1"]}}',
+    ),
+    "private-transfer-syntax": _Row(
+        _WARNING,
+        "a private transfer syntax, which other systems may not read (PS3.5 10, PS3.10 7.1)",
+        '{"00020010":{"vr":"UI","Value":["1.2.3"]}}',
     ),
     "private-block": _Row(
         _WARNING,

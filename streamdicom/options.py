@@ -183,7 +183,7 @@ class WriteOptions:
         character_set: "keep" Specific Character Set, which describes the source (PS3.18 F.2.2, 2025e), or write
             "utf-8" (ISO_IR 192) wherever it has a value, which is older practice.
         transfer_syntax: The UID of the transfer syntax of a DICOM file. None keeps an encapsulated transfer syntax, and
-            uses explicit VR little endian otherwise.
+            uses explicit VR little endian otherwise. If PS3.6 Table A-1 lacks it, the source must have it.
         bulk_data_store: Receives the values that the policy stores.
         bulk_data_policy: Decides which values are stored, stay inline or are dropped. Without a store, stored values
             stay inline, and so they do in a DICOM file, which cannot refer to bulk data.

@@ -11,9 +11,10 @@ from pathlib import Path
 import pydicom.datadict
 import pytest
 from pydicom import _dicom_dict
+from pydicom.uid import UID_dictionary
 
 from streamdicom import _dictionary
-from streamdicom._dictionary import entry_of, private_entry_of, tag_of_keyword
+from streamdicom._dictionary import entry_of, private_entry_of, tag_of_keyword, uid_type_of
 
 _TAGS = [
     *_dicom_dict.DicomDictionary,
@@ -91,6 +92,20 @@ def test_private_entries_are_those_of_pydicom() -> None:
                 assert private_entry_of(tag, creator) == _pydicoms_private(tag, creator)
     assert private_entry_of(0x00091027, "GEMS_IDEN_01") == ("SL", "1")
     assert private_entry_of(0x000910FF, "GEMS_IDEN_01") is None
+
+
+def test_types_of_uids_are_those_of_pydicom() -> None:
+    types = {uid: row[1] for uid, row in UID_dictionary.items()}
+    assert {uid: uid_type_of(uid) for uid in types} == types
+    assert [uid_type_of(uid) for uid in ("1.2.3", "1.2.840.10008.1", "")] == [""] * 3
+    code = (
+        "import json, sys; from streamdicom._dictionary import uid_type_of; "
+        "print(json.dumps([{uid: uid_type_of(uid) for uid in json.load(sys.stdin)}, 'pydicom' in sys.modules]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps([*types]), capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == [types, False]
 
 
 def test_private_entries_that_a_program_adds_are_found() -> None:

@@ -95,6 +95,7 @@ if TYPE_CHECKING:
         encoding_of,
         is_deflated,
         is_encapsulated,
+        is_transfer_syntax,
     )
     from streamdicom.dicom.uids import is_uid
     from streamdicom.dicom.value_field import (
@@ -212,6 +213,7 @@ __all__ = [
     "is_private",
     "is_private_creator",
     "is_single",
+    "is_transfer_syntax",
     "is_uid",
     "join_name",
     "joined_text",
@@ -329,6 +331,7 @@ _LATE = {
         "encoding_of",
         "is_deflated",
         "is_encapsulated",
+        "is_transfer_syntax",
     ),
     "uids": ("is_uid",),
     "value_field": (

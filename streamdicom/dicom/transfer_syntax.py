@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from struct import Struct
 
+from streamdicom._dictionary import uid_type_of
 from streamdicom._records import NamedTuple
 
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
@@ -60,13 +61,18 @@ EXPLICIT_LITTLE_ENDIAN: Encoding = _encoding(implicit=False, little_endian=True)
 EXPLICIT_BIG_ENDIAN: Encoding = _encoding(implicit=False, little_endian=False)
 
 _DEFLATED = frozenset({DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, JPIP_REFERENCED_DEFLATE, JPIP_HTJ2K_REFERENCED_DEFLATE})
-_NATIVE = _DEFLATED | {
-    IMPLICIT_VR_LITTLE_ENDIAN,
-    EXPLICIT_VR_LITTLE_ENDIAN,
-    EXPLICIT_VR_BIG_ENDIAN,
-    JPIP_REFERENCED,
-    JPIP_HTJ2K_REFERENCED,
-}
+_NOT_OF_FILES = frozenset(f"1.2.840.10008.1.{end}" for end in ("2.6.1", "2.6.2", "2.7.1", "2.7.2", "2.7.3", "20"))
+_NATIVE = (
+    _DEFLATED
+    | _NOT_OF_FILES
+    | {
+        IMPLICIT_VR_LITTLE_ENDIAN,
+        EXPLICIT_VR_LITTLE_ENDIAN,
+        EXPLICIT_VR_BIG_ENDIAN,
+        JPIP_REFERENCED,
+        JPIP_HTJ2K_REFERENCED,
+    }
+)
 
 
 def encoding_of(uid: str) -> Encoding:
@@ -98,3 +104,12 @@ def is_encapsulated(uid: str) -> bool:
     True
     """
     return uid not in _NATIVE
+
+
+def is_transfer_syntax(uid: str) -> bool:
+    """Return True for a transfer syntax of PS3.6 Table A-1, also a retired one.
+
+    >>> is_transfer_syntax("1.2.840.10008.1.2.4.50"), is_transfer_syntax("1.2.840.10008.1.1")
+    (True, False)
+    """
+    return uid_type_of(uid) == "Transfer Syntax"

@@ -33,6 +33,8 @@ from streamdicom.dicom import (
     format_tag,
     is_encapsulated,
     is_private_creator,
+    is_transfer_syntax,
+    is_uid,
     private_definition,
     reserved_block,
     segment_faults,
@@ -62,6 +64,8 @@ OffsetOf: TypeAlias = Callable[[int], int]
 
 _TELLING = frozenset({SPECIFIC_CHARACTER_SET, TRANSFER_SYNTAX_UID, PIXEL_DATA})
 """Elements that need more than a check of their values."""
+
+_DICOM_ROOT = "1.2.840.10008."  # of the UIDs of the standard (PS3.5 9)
 
 _MAX_REMEMBERED = 4  # values of an element whose verdict is kept
 _MAX_TEXT = 64  # characters of such a value
@@ -290,7 +294,7 @@ class ValueCheck:
         if is_character_set:
             self._character_sets(tag, vr, values)
         elif tag == TRANSFER_SYNTAX_UID and not self._open:
-            self._is_encapsulated = bool(values) and is_encapsulated(values[0] or "")
+            self._transfer_syntax(values[0] if values else "")
         elif tag == PIXEL_DATA:
             self._pixel_data(vr, values[0] if values else b"")
         is_counted = self._has_count(tag, self._definition(tag, vr), len(values))
@@ -350,6 +354,19 @@ class ValueCheck:
             others.clear()
         if self.engine_rules is not None:
             self.engine_rules.clear()
+
+    def _transfer_syntax(self, uid: Any) -> None:
+        """Check a transfer syntax, which says how pixel data is encoded."""
+        is_known = isinstance(uid, str) and is_transfer_syntax(uid)
+        self._is_encapsulated = is_known and is_encapsulated(uid)
+        if is_known or not (isinstance(uid, str) and is_uid(uid)):  # a UID in another form is reported
+            return
+        if f"{uid}.".startswith(_DICOM_ROOT):
+            message = "expected a transfer syntax of PS3.6 Table A-1, found another UID that begins as those of DICOM"
+            self._report("unknown-transfer-syntax", message, TRANSFER_SYNTAX_UID)
+        else:
+            message = "expected a transfer syntax of PS3.6 Table A-1, found a private one"
+            self._report("private-transfer-syntax", message, TRANSFER_SYNTAX_UID)
 
     def _pixel_data(self, vr: str, start: Any) -> None:
         """Check a value of pixel data against the transfer syntax (PS3.5 A.4).

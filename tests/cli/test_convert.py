@@ -259,6 +259,16 @@ def test_transfer_syntax_of_encapsulated_pixel_data_passes_every_format(
     assert after.PixelData == before.PixelData
 
 
+def test_unknown_transfer_syntax_is_refused_unless_it_is_that_of_the_source(tmp_path: Path) -> None:
+    target, options = tmp_path / "out.dcm", ("--transfer-syntax", "1.2.840.113619.5.2")
+    own = b'{"00020010":{"vr":"UI","Value":["1.2.840.113619.5.2"]},"00100020":{"vr":"LO","Value":["17"]}}'
+    result = run("convert", "-", target, *options, data=b'{"00100020":{"vr":"LO","Value":["17"]}}')
+    assert (result.code, target.exists()) == (1, False)
+    assert "1.2.840.10008.1.2.1 or 1.2.840.10008.1.2" in result.error
+    assert run("convert", "-", target, *options, data=own).code == 0
+    assert dcmread(target).file_meta.TransferSyntaxUID == "1.2.840.113619.5.2"
+
+
 def test_file_meta_of_plain_data_sets_is_left_out_of_text(tmp_path: Path) -> None:
     run("convert", get_testdata_file("CT_small.dcm"), tmp_path / "a.json", "--file-meta")
     run("convert", tmp_path / "a.json", tmp_path / "b.json")

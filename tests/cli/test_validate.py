@@ -19,7 +19,7 @@ from streamdicom.cli import validate
 from streamdicom.cli.places import Batch, PlacedParser
 from streamdicom.cli.validate import print_codes, validate_files
 from tests.cli.running import run, without_preamble
-from tests.formats.part10.files import EXPLICIT, start
+from tests.formats.part10.files import EXPLICIT, PREAMBLE, start
 from tests.support.each import each
 from tests.support.memory import peak
 
@@ -298,6 +298,28 @@ def test_file_meta_information_in_an_item_is_one_finding_in_every_format(tmp_pat
         [file] = json.loads(run("validate", tmp_path / name, "--report", "json", "--no-values").stdout)["files"]
         found = [(one["code"], one["tag_path"]) for one in file["deviations"]]
         assert (name, found, file["conformant"]) == (name, [("file-meta-in-item", "00081140[0].00020010")], False)
+
+
+@each(
+    ("uid", "severity"),
+    [
+        ("1.2.3\0", "warning private"),
+        ("1.2.840.113619.5.2", "warning private"),
+        ("1.2.840.10008.1.1\0", "error unknown"),
+    ],
+)
+def test_transfer_syntax_beyond_the_standard_is_read_and_reported(tmp_path: Path, uid: str, severity: str) -> None:
+    path = tmp_path / "a.dcm"
+    patient = EXPLICIT.element(0x00100020, "LO", b"17")
+    path.write_bytes(PREAMBLE + EXPLICIT.element(0x00020010, "UI", uid.encode()) + patient)
+    assert run("convert", path, tmp_path / "a.json", "--file-meta").code == 0
+    assert run("convert", tmp_path / "a.json", tmp_path / "a.xml", "--file-meta").code == 0
+    for name in ("a.dcm", "a.json", "a.xml"):
+        done = run("validate", tmp_path / name)
+        lines = [line for line in done.stdout.decode().splitlines() if "[0].00020010 " in line and "note" not in line]
+        assert (done.code, len(lines)) == (1, 1)
+        assert f": {severity}-transfer-syntax: " in lines[0]
+    assert b"PatientID: 17" in run("show", path).stdout
 
 
 def test_padding_of_files_is_a_value(tmp_path: Path) -> None:

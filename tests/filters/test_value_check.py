@@ -288,6 +288,27 @@ def test_native_pixel_data_does_not_fit_a_transfer_syntax_for_encapsulated(
     assert _codes({**head, "00880200": {"vr": "SQ", "Value": [pixels]}}) == []
 
 
+@each(
+    ("uid", "codes"),
+    [
+        ("1.2.840.10008.1.2.2", []),  # a retired one
+        ("1.2.840.10008.1.1", ["unknown-transfer-syntax"]),  # a SOP Class
+        ("1.2.840.10008.1.2.4.999", ["unknown-transfer-syntax"]),
+        ("1.2.840.113619.5.2", ["private-transfer-syntax"]),
+        ("1.2.840.100081.2", ["private-transfer-syntax"]),
+        ("1.2.840.10008.1.2 x", ["not-a-uid"]),
+    ],
+)
+def test_transfer_syntax_is_one_of_the_standard(uid: str, codes: list[str]) -> None:
+    pixels = {"7FE00010": {"vr": "OB", "InlineBinary": "AAA="}}  # which a private one may have
+    assert _codes({"00020010": _element("UI", uid), **pixels}) == [(code, "00020010") for code in codes]
+
+
+@pytest.mark.parametrize("element", [{"vr": "UI"}, _element("US", 5), _element("UI", None)])
+def test_transfer_syntax_without_a_uid_is_left_to_other_checks(element: dict[str, Any]) -> None:
+    assert {code for code, _ in _codes({"00020010": element})} <= {"wrong-vr"}
+
+
 _JPEG: Event = (ELEMENT, 0x00020010, "UI", ("1.2.840.10008.1.2.5",))
 
 

@@ -12,7 +12,8 @@ FILE_CODES = frozenset(
 VALUE_CODES = frozenset(
     {"character-set", "empty-number", "incomplete-word", "lower-case", "multiplicity", "name-components"}
     | {"name-groups", "not-a-date", "not-a-date-time", "not-a-time", "not-a-uid", "not-an-age", "private-block"}
-    | {"native-pixel-data", "private-element", "too-long", "unknown-element", "wrong-character", "wrong-vr"}
+    | {"native-pixel-data", "private-element", "private-transfer-syntax", "too-long", "unknown-element"}
+    | {"unknown-transfer-syntax", "wrong-character", "wrong-vr"}
 )
 """The codes that no parser of text reports: a check of values does, as in the command ``validate``."""
 

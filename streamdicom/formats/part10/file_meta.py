@@ -24,6 +24,7 @@ from streamdicom.dicom import (
     TRANSFER_SYNTAX_UID,
     is_encapsulated,
     is_group_length,
+    is_transfer_syntax,
 )
 from streamdicom.errors import OutputError
 from streamdicom.formats.kept_text import BYTES_VR, TEXT_VR, kept_bytes, kept_text
@@ -35,6 +36,12 @@ _IMPLEMENTATION = "2.25.260166310113571921530013236316316233087"
 _IMPLEMENTATION_NAME = "STREAMDICOM"
 _MAX_ELEMENTS = 256
 _TERMS = ("ISO_IR 100",)  # no character set applies; readers take text beyond ASCII for ISO 8859-1
+
+_WRITTEN = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
+_EXPECTED = (
+    f"expected explicit or implicit VR little endian ({' or '.join(_WRITTEN)}), or a transfer syntax of "
+    "PS3.6 Table A-1 for encapsulated pixel data, such as 1.2.840.10008.1.2.4.50"
+)
 
 # Files are not deflated, so the transfer syntax changes.
 _NOT_DEFLATED = {
@@ -54,11 +61,8 @@ def check_transfer_syntax(uid: str | None) -> None:
     Raises:
         ValueError: It is not explicit or implicit VR little endian, nor one for encapsulated pixel data.
     """
-    if uid and uid not in (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN) and not is_encapsulated(uid):
-        raise ValueError(
-            f"expected explicit or implicit VR little endian"
-            f" or a transfer syntax with encapsulated pixel data, found {uid}"
-        )
+    if uid and uid not in _WRITTEN and not is_encapsulated(uid):
+        raise ValueError(f"{_EXPECTED}, found {uid}")
 
 
 class FileMeta:
@@ -114,13 +118,23 @@ class FileMeta:
         """The UID of the transfer syntax in which the file is written."""
         if self._requested:
             return self._requested
-        vr, values, _ = self._elements.get(TRANSFER_SYNTAX_UID, _NO_UID)
-        is_uid = vr == "UI" and values and values[0] and isinstance(values[0], str)
-        uid = values[0] if is_uid else EXPLICIT_VR_LITTLE_ENDIAN
+        uid = self._source_syntax()
         return uid if is_encapsulated(uid) else _NOT_DEFLATED.get(uid, EXPLICIT_VR_LITTLE_ENDIAN)
 
+    def _source_syntax(self) -> str:
+        vr, values, _ = self._elements.get(TRANSFER_SYNTAX_UID, _NO_UID)
+        is_uid = vr == "UI" and values and values[0] and isinstance(values[0], str)
+        return values[0] if is_uid else EXPLICIT_VR_LITTLE_ENDIAN
+
     def encode(self) -> bytes:
-        """Return the preamble, the prefix and the File Meta Information."""
+        """Return the preamble, the prefix and the File Meta Information.
+
+        Raises:
+            OutputError: The transfer syntax that was asked for is neither one of the standard nor that of the events.
+        """
+        uid = self._requested
+        if uid and not is_transfer_syntax(uid) and uid != self._source_syntax():
+            raise OutputError(f"{_EXPECTED}, or the transfer syntax of the source, found {uid}")
         parts = [
             write_header(tag, vr, len(data), implicit=False) + data
             for tag, (vr, _, data) in sorted(self._complete().items())

@@ -571,7 +571,16 @@ def test_file_meta_text_is_in_the_default_character_set() -> None:
         assert dcmread(io.BytesIO(file)).PatientID == text
 
 
-@each("uid", ["1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
+@each("uid", ["1.2.840.113619.5.2", "1.2.840.10008.1.1"])
+def test_transfer_syntax_beyond_the_standard_is_that_of_the_source_only(uid: str) -> None:
+    options = WriteOptions(transfer_syntax=uid)
+    own, patient = element(0x00020010, "UI", uid), element(PATIENT_ID, "LO", "a")
+    assert dcmread(io.BytesIO(write([START, own, patient, END], options))).file_meta.TransferSyntaxUID == uid
+    for syntax in ([], [element(0x00020010, "UI", JPEG_UID)]):
+        assert "or the transfer syntax of the source, found" in str(refused(START, *syntax, patient, options=options))
+
+
+@each("uid", ["1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.20", "1.2.840.10008.1.2.6.2"])
 def test_unsupported_transfer_syntax_is_refused(uid: str) -> None:
     with pytest.raises(ValueError, match="expected explicit or implicit VR little endian"):
         Part10Writer(io.BytesIO(), io.BytesIO, options=WriteOptions(transfer_syntax=uid))
