@@ -51,7 +51,7 @@ REPORTS = {
 
 _TYPE = itemgetter(0)  # of an event
 _CODE = attrgetter("code")  # of a deviation
-_MAX_PENDING = 1000  # deviations that wait for the events of the same bytes
+_MAX_SURPLUS = 1000  # deviations that wait although they will not be printed
 _LEARNED = 8  # streams after which the engine has the rules of most elements
 
 
@@ -229,8 +229,12 @@ class _Pending:
 
     def flush(self, parser: PlacedParser) -> None:
         """Report the deviations of the chunk, each once and with its line and column."""
+        if parser.is_holding:  # events of bytes before these deviations may follow, and deviations with them
+            self._count_surplus(self._parsed)
+            self._count_surplus(self._checked)
+            return
         found = self._parsed or self._checked
-        if not found or (parser.is_holding and len(self._parsed) + len(self._checked) < _MAX_PENDING):
+        if not found:
             return
         if self._parsed and self._checked:
             known = {_kind(deviation) for deviation in self._parsed}
@@ -241,6 +245,14 @@ class _Pending:
             self._print(found, parser)
         self._parsed.clear()
         self._checked.clear()
+
+    def _count_surplus(self, found: list[Deviation]) -> None:
+        """Count the deviations after those that can still be printed."""
+        left = self._log.left
+        if len(found) > left + _MAX_SURPLUS:
+            found.sort(key=_byte_offset)
+            self._log.counts.update(map(_CODE, found[left:]))
+            del found[left:]
 
     def _print(self, found: list[Deviation], parser: PlacedParser) -> None:
         for deviation in sorted(found, key=_byte_offset):
@@ -259,22 +271,26 @@ def _kind(deviation: Deviation) -> tuple[str, int | None, str]:
 
 
 class _Log(DeviationLog):
-    """Counts all deviations, and prints the first."""
+    """Counts all deviations, and prints the first.
+
+    Attributes:
+        left: The number of deviations that may still be printed.
+    """
 
     def __init__(self, max_printed: int, print_: Callable[[Deviation], None]) -> None:
         super().__init__(0)
-        self._left = max_printed
+        self.left = max_printed
         self._print = print_
 
     @property
     def is_full(self) -> bool:
         """True if no further deviation is printed."""
-        return self._left <= 0
+        return self.left <= 0
 
     def __call__(self, deviation: Deviation) -> None:
         super().__call__(deviation)
-        if self._left > 0:
-            self._left -= 1
+        if self.left > 0:
+            self.left -= 1
             self._print(deviation)
 
 

@@ -9,12 +9,13 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pydicom.data
 import pytest
 
 import streamdicom
-from streamdicom import DEVIATIONS, Deviation, Event, EventType, InputError, Location, ReadOptions
+from streamdicom import DEVIATIONS, Deviation, Event, EventType, InputError, Location, ReadOptions, Severity
 from streamdicom.cli import validate
 from streamdicom.cli.places import Batch, PlacedParser
 from streamdicom.cli.validate import print_codes, validate_files
@@ -379,17 +380,36 @@ def test_deviation_of_parser_and_check_is_one(tmp_path: Path) -> None:
     assert file["counts"] == {"not-a-number": 1}
 
 
-def test_deviations_in_a_held_sequence_are_in_the_order_of_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [200, 2000])
+def test_deviations_in_a_held_sequence_are_in_the_order_of_the_file(count: int, tmp_path: Path) -> None:
     path = tmp_path / "a.dcm"
     to = EXPLICIT
     item = to.item(to.element(0x00101010, "AS", b"50"), to.element(0x00104000, "LT", b"odd"))
     creator = to.element(0x00190010, "LO", b"ACME")
     long_item = to.item(to.element(0x00104000, "UT", b"text" * 20_000))
-    path.write_bytes(start(to.uid) + creator + to.open_sequence(0x00191001, *[item] * 200, long_item))
-    lines = run("validate", path).stdout.decode().splitlines()
-    offsets = [int(line.split(": byte ")[1].split(",")[0]) for line in lines if ": byte " in line]
-    assert len(offsets) > 400
+    path.write_bytes(start(to.uid) + creator + to.open_sequence(0x00191001, *[item] * count, long_item))
+    lines = run("validate", path, "--max", 10_000).stdout.decode().splitlines()
+    found = [line for line in lines if ": byte " in line]
+    offsets = [int(line.split(": byte ")[1].split(",")[0]) for line in found]
+    assert len(offsets) == 2 * count + 1
     assert offsets == sorted(offsets)
+    few = run("validate", path, "--max", 100).stdout.decode().splitlines()
+    assert [*few[:100], few[101]] == [*found[:100], lines[len(found)]]  # the summary counts all
+
+
+def test_deviations_that_wait_are_bounded() -> None:
+    printed: list[Deviation] = []
+    log = validate._Log(2, printed.append)
+    pending, parser = validate._Pending(), PlacedParser(ReadOptions())
+    pending.start(log)
+    with mock.patch.object(PlacedParser, "is_holding", True):
+        for offset in reversed(range(5000)):
+            pending.parsed(Deviation("odd-length", Severity.SLIGHT, Location(offset), "it is so"))
+            pending.flush(parser)
+            assert len(pending._parsed) <= validate._MAX_SURPLUS + 2
+    pending.flush(parser)
+    assert [one.location.byte_offset for one in printed] == [0, 1]
+    assert log.counts == {"odd-length": 5000}
 
 
 @pytest.mark.slow
