@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import IntEnum
+from functools import partial
 
 from streamdicom._html import table
 from streamdicom._records import NamedTuple, record
@@ -37,8 +38,10 @@ class _Row(NamedTuple):
     severity: Severity
     meaning: str  # the form, with the clause that it departs from, and how it is read
     example: str
+    is_checked: bool = False  # found by a check of values or modules only, and not by a parser or a writer
 
 
+_checked = partial(_Row, is_checked=True)
 _NOTE, _SLIGHT, _WARNING, _ERROR = Severity
 
 _XML = '<NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM">'
@@ -216,8 +219,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "integer-fraction": _Row(
         _WARNING,
-        "an IS with a fraction of zero or an exponent (PS3.5 6.2); "
-        "a number is the integer, the text of a string is kept",
+        "an IS with a fraction of zero or an exponent (PS3.5 6.2); a number is the integer, a string is kept",
         '{"00200013":{"vr":"IS","Value":[5.0]}}',
     ),
     "not-a-number": _Row(
@@ -300,8 +302,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "data-fragment": _Row(
         _WARNING,
-        "DataFragment, as dcm4che writes (PS3.18 F.2.7); "
-        "it is encapsulated pixel data, or kept as JSON text if it has references",
+        "DataFragment of dcm4che (PS3.18 F.2.7); it is encapsulated pixel data, or JSON text if it has references",
         '{"7FE00010":{"vr":"OB","DataFragment":[null,{"InlineBinary":"/9j/4A=="}]}}',
     ),
     "wrong-value": _Row(
@@ -310,100 +311,100 @@ DEVIATIONS: dict[str, _Row] = {
         '{"00280010":{"vr":"US","Value":["many"]}}',
     ),
     # values by their VR and the data dictionary, which validate checks
-    "multiplicity": _Row(
+    "multiplicity": _checked(
         _WARNING,
         "a number of values that the data dictionary or the VR excludes (PS3.5 6.4, PS3.6)",
         '{"00280030":{"vr":"DS","Value":[1,2,3]}}',
     ),
-    "wrong-vr": _Row(
+    "wrong-vr": _checked(
         _WARNING,
         "a VR other than that of the data dictionary (PS3.6); UN is not reported (PS3.5 6.2.2)",
         '{"00100020":{"vr":"SH","Value":["1"]}}',
     ),
-    "unknown-element": _Row(
+    "unknown-element": _checked(
         _NOTE,
         "an element of an even group that this data dictionary lacks (PS3.5 7.1, PS3.6)",
         '{"00100011":{"vr":"LO","Value":["1"]}}',
     ),
-    "native-pixel-data": _Row(
+    "native-pixel-data": _checked(
         _ERROR,
         "native pixel data in a transfer syntax for encapsulated pixel data (PS3.5 A.4); DCMTK refuses the file",
         '{"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.4.50"]},"7FE00010":{"vr":"OW","InlineBinary":"AAA="}}',
     ),
-    "unknown-transfer-syntax": _Row(
+    "unknown-transfer-syntax": _checked(
         _ERROR,
         "a UID for a transfer syntax that begins as those of DICOM, but is not one of PS3.6 Table A-1 (PS3.10 7.1)",
         '{"00020010":{"vr":"UI","Value":["1.2.840.10008.1.1"]}}',
     ),
-    "private-transfer-syntax": _Row(
+    "private-transfer-syntax": _checked(
         _WARNING,
         "a private transfer syntax, which other systems may not read (PS3.5 10, PS3.10 7.1)",
         '{"00020010":{"vr":"UI","Value":["1.2.3"]}}',
     ),
-    "private-block": _Row(
+    "private-block": _checked(
         _WARNING,
         "a private element in a block that no Private Creator reserves (PS3.5 7.8.1)",
         '{"00091001":{"vr":"LO","Value":["1"]}}',
     ),
-    "private-element": _Row(
+    "private-element": _checked(
         _NOTE,
         "a private element with another VR than pydicom's private dictionary has for its creator (PS3.5 7.8)",
         '{"00090010":{"vr":"LO","Value":["GEMS_IDEN_01"]},"00091002":{"vr":"LO","Value":["1"]}}',
     ),
-    "too-long": _Row(
+    "too-long": _checked(
         _WARNING,
         "a value longer than its VR allows (PS3.5 6.2, 6.2.1.2)",
         '{"00080050":{"vr":"SH","Value":["12345678901234567"]}}',
     ),
-    "wrong-character": _Row(
+    "wrong-character": _checked(
         _WARNING,
         "a character outside of the repertoire of its VR (PS3.5 6.1, 6.2)",
         '{"00080060":{"vr":"CS","Value":["C-T"]}}',
     ),
-    "lower-case": _Row(
+    "lower-case": _checked(
         _WARNING, "a letter in lower case in a CS (PS3.5 6.2)", '{"00080060":{"vr":"CS","Value":["ct"]}}'
     ),
-    "not-a-uid": _Row(
+    "not-a-uid": _checked(
         _WARNING,
         "a UI of anything but components of digits without leading zeros (PS3.5 9.1)",
         '{"00080018":{"vr":"UI","Value":["1.02.840"]}}',
     ),
-    "not-a-date": _Row(
+    "not-a-date": _checked(
         _WARNING,
         "a DA that is not a date YYYYMMDD of the calendar (PS3.5 6.2)",
         '{"00080020":{"vr":"DA","Value":["2004-01-19"]}}',
     ),
-    "not-a-time": _Row(
+    "not-a-time": _checked(
         _WARNING,
         "a TM that is not a time HHMMSS.FFFFFF; the second 60 is a leap second (PS3.5 6.2)",
         '{"00080030":{"vr":"TM","Value":["25:99"]}}',
     ),
-    "not-a-date-time": _Row(
+    "not-a-date-time": _checked(
         _WARNING,
         "a DT that is not a date and time YYYYMMDDHHMMSS.FFFFFF&ZZXX (PS3.5 6.2)",
         '{"0008002A":{"vr":"DT","Value":["20040119T103000"]}}',
     ),
-    "not-an-age": _Row(
+    "not-an-age": _checked(
         _WARNING,
         "an AS that is not three digits and D, W, M or Y (PS3.5 6.2)",
         '{"00101010":{"vr":"AS","Value":["50"]}}',
     ),
-    "name-groups": _Row(
+    "name-groups": _checked(
         _WARNING,
         "a person name of more than three component groups (PS3.5 6.2.1.1)",
         '{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A","Phonetic":"P=Q"}]}}',
     ),
-    "name-components": _Row(
+    "name-components": _checked(
         _WARNING,
         "a component group of a person name with more than five components (PS3.5 6.2.1.1)",
         '{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B^C^D^E^F"}]}}',
     ),
-    "empty-number": _Row(
+    "empty-number": _checked(
         _WARNING,
         "an empty value among binary numbers, which no DICOM file can carry (PS3.5 6.2)",
         '{"00540010":{"vr":"US","Value":[1,null]}}',
     ),
-    "incomplete-word": _Row(
+    "incomplete-word": _checked(
         _WARNING,
         "a binary value that ends within a word of its VR (PS3.5 6.2)",
         '{"7FE00010":{"vr":"OW","InlineBinary":"AAAA"}}',
@@ -481,27 +482,27 @@ DEVIATIONS: dict[str, _Row] = {
         "(0008,0018) UI, (0002,0010) UI",
     ),
     # modules, which validate --iod checks
-    "missing-attribute": _Row(
+    "missing-attribute": _checked(
         _WARNING,
         "no attribute of type 1 or 2 of a module that the IOD of the SOP Class requires, or that is present (PS3.3)",
         '{"00080016":{"vr":"UI","Value":["1.2.840.10008.5.1.4.1.1.7"]}}',
     ),
-    "empty-attribute": _Row(
+    "empty-attribute": _checked(
         _WARNING,
         "an attribute of type 1 or 1C without a value (PS3.5 7.4.1, PS3.3)",
         '{"00080016":{"vr":"UI","Value":["1.2.840.10008.5.1.4.1.1.7"]},"00080060":{"vr":"CS"}}',
     ),
-    "file-meta-differs": _Row(
+    "file-meta-differs": _checked(
         _WARNING,
         "a UID of the File Meta Information other than the SOP Class UID or SOP Instance UID (PS3.10 7.1)",
         '{"00020003":{"vr":"UI","Value":["1.2.3"]},"00080018":{"vr":"UI","Value":["1.2.4"]}}',
     ),
-    "shared-uid": _Row(
+    "shared-uid": _checked(
         _WARNING,
         "one UID for two of instance, series, study and frame of reference (PS3.5 9)",
         '{"0020000D":{"vr":"UI","Value":["1.2.3"]},"0020000E":{"vr":"UI","Value":["1.2.3"]}}',
     ),
-    "unknown-sop-class": _Row(
+    "unknown-sop-class": _checked(
         _NOTE,
         "no SOP Class UID, or a SOP Class that the tables of IODs lack (PS3.3 A); modules are not checked",
         '{"00080016":{"vr":"UI","Value":["1.2.3"]}}',
@@ -593,8 +594,7 @@ def warner() -> Warner:
         row = DEVIATIONS[code]
         if code not in warned and row.severity >= Severity.WARNING:
             warned.add(code)
-            text = text or row.meaning
             hint = "ReadOptions.on_deviation and 'streamdicom validate' report every occurrence"
-            _warn(f"{code}: {text}. {hint}", DeviationWarning)
+            _warn(f"{code}: {text or row.meaning}. {hint}", DeviationWarning)
 
     return warn

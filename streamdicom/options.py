@@ -71,7 +71,7 @@ class ReadOptions:
         profile: "strict" accepts DICOM JSON of PS3.18 Annex F only; any deviation is an error. "lenient" also accepts
             every form in ``DEVIATIONS``, with the meaning given there.
         deviations: Overrides the profile for single codes of ``DEVIATIONS``: "report" accepts and reports the form,
-            "ignore" accepts it silently, "error" refuses it.
+            "ignore" accepts it silently, "error" refuses it. Codes that only ``validate`` checks have none.
         on_deviation: Called with each ``Deviation``, in the order of the stream, for example a ``DeviationLog``.
             Without it, each code of ``Severity.WARNING`` or above raises one ``DeviationWarning`` a stream.
         on_error: Decides about an element with an impossible value ("wrong-value"), unless the profile or

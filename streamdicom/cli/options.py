@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from streamdicom._typing import TYPE_CHECKING, Any
 from streamdicom.cli.arguments import Arguments, Group, InvalidArgument, choice, flag, option, path, repeated, values_of
-from streamdicom.cli.exit_codes import usage_errors
+from streamdicom.cli.exit_codes import UsageError, usage_errors
 from streamdicom.cli.terminal import console
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ READING = Group(
         repeated(
             "--deviation",
             "CODE=ACTION",
-            "Action for deviations of one code: report, ignore or error.",
+            "Action for deviations of one code, unless only validate checks it: report, ignore or error.",
             dest="deviations",
             type=pair,
         ),
@@ -174,13 +174,28 @@ def read_options(arguments: Arguments, **others: Any) -> ReadOptions:
     values: dict[str, Any] = {"force": getattr(arguments, "force", False), **others}
     if hasattr(arguments, "profile"):
         values |= values_of(arguments, READING)
-        values["deviations"] = dict(arguments.deviations)
+        values["deviations"] = _actions(arguments.deviations)
     if hasattr(arguments, "where"):
         values["where"] = selected(arguments.where)
     if console.verbosity > 0:
         values.setdefault("on_deviation", lambda deviation: console.detail(str(deviation)))
     with usage_errors():
         return ReadOptions(**values)
+
+
+def _actions(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the action for each code.
+
+    Raises:
+        UsageError: Reading does not find such deviations.
+    """
+    if pairs:
+        from streamdicom.deviations import DEVIATIONS  # which takes long to import
+
+        for code, _ in pairs:
+            if code in DEVIATIONS and DEVIATIONS[code].is_checked:
+                raise UsageError(f"--deviation {code}: only 'streamdicom validate' checks for it")
+    return dict(pairs)
 
 
 def write_options(arguments: Arguments, **others: Any) -> WriteOptions:

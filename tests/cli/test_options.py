@@ -184,6 +184,8 @@ def test_action_for_a_deviation_can_be_chosen(tmp_path: Path) -> None:
         ["--deviation", "scalar-value"],
         ["--deviation", "scalar-value=shout"],
         ["--deviation", "no-such-code=error"],
+        ["--deviation", "lower-case=error"],  # only validate checks it
+        ["--deviation", "missing-attribute=ignore"],
         ["--select", "Modality"],
         ["--select", "=CT"],
         ["--select", "NoSuchKeyword=1"],
