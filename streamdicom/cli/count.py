@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from streamdicom.cli.arguments import Arguments
-from streamdicom.cli.inputs import event_batches, name_of, naming_input, size_of
+from streamdicom.cli.inputs import event_batches, name_of, naming_input, note_empty, size_of
 from streamdicom.cli.options import read_options
 from streamdicom.cli.picking import index_of
 from streamdicom.cli.progress import ProgressLine
@@ -51,4 +51,6 @@ def _count_of_folder(source: str, options: ReadOptions, skipped: SkippedInputs) 
         with skipped.caught(), naming_input(name):
             for event in events:
                 count += event[0] == END_DATASET
+    if not count:
+        note_empty(source)
     return count

@@ -12,6 +12,7 @@ from streamdicom._typing import BinaryIO
 from streamdicom.api import batches
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.progress import ProgressLine
+from streamdicom.cli.terminal import console
 from streamdicom.codec import reading_pipeline
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import START_DATASET, Event
@@ -49,8 +50,12 @@ def _batches_of_folder(source: str, options: ReadOptions) -> Iterator[list[Event
     from streamdicom.archive import iter_events  # takes long to import
 
     events = _numbered(iter_events(source, options=options))
+    is_empty = True
     while batch := list(islice(events, _BATCH)):
+        is_empty = False
         yield batch
+    if is_empty and not options.where:
+        note_empty(source)
 
 
 def _numbered(events: Iterator[Event]) -> Iterator[Event]:
@@ -62,6 +67,11 @@ def _numbered(events: Iterator[Event]) -> Iterator[Event]:
             count += 1
         else:
             yield event
+
+
+def note_empty(folder: str) -> None:
+    """Print that a folder has no data sets."""
+    console.note(f"warning: {folder}: found no data sets in this folder")
 
 
 def read(source: str, progress: ProgressLine) -> Iterator[bytes]:

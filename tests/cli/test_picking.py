@@ -33,6 +33,14 @@ def test_index_is_built_and_reported(path: Path) -> None:
         assert index["1.2.7"].SOPInstanceUID == "1.2.7"
 
 
+@pytest.mark.parametrize("command", ["count", "head", "sample", "show"])
+def test_folder_without_data_sets_is_reported(command: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no data set")
+    result = run(command, tmp_path)
+    assert (result.code, result.error) == (0, f"warning: {tmp_path}: found no data sets in this folder")
+    assert run(command, tmp_path, "--quiet").stderr == ""
+
+
 def test_file_that_is_compressed_as_a_whole_is_not_indexed(path: Path) -> None:
     compressed = path.with_suffix(".json.gz")
     compressed.write_bytes(gzip.compress(path.read_bytes() + b" " * 1024 * 1024))

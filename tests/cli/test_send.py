@@ -61,6 +61,12 @@ def test_file_without_preamble_needs_force(tmp_path: Path) -> None:
         assert b"17" in listener.stdout.readline()
 
 
+def test_folder_without_data_sets_is_reported(tmp_path: Path) -> None:
+    with listening() as listener:
+        sent = run("send", tmp_path, listener.address)
+        assert (sent.code, sent.error) == (0, f"warning: {tmp_path}: found no data sets in this folder")
+
+
 def test_each_data_set_is_sent_as_soon_as_it_is_read() -> None:
     with listening() as listener:
         command = [*COMMAND, "send", "-", listener.address]
