@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from itertools import chain
 
 from streamdicom._typing import TYPE_CHECKING
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import is_pipe
 from streamdicom.cli.outputs import json_format, target_of
-from streamdicom.events import Event
+from streamdicom.events import END_DATASET, SEGMENT, Event
 from streamdicom.index import sidecar_of
 
 if TYPE_CHECKING:
     from streamdicom.index import DatasetIndex
+
+_MAX_FIRST = 1024  # events of the first data set that are held
+_ENDS = (END_DATASET, SEGMENT)  # the last event that is held; the value of a segment goes on
 
 
 def index_of(source: str) -> DatasetIndex | None:
@@ -36,5 +40,10 @@ def write_picked(arguments: Arguments, events: Iterable[Event]) -> None:
     from streamdicom.filters import sort_elements
 
     to = json_format(arguments.target, arguments.to)
+    remaining, first = iter(sort_elements(events)), list[Event]()
+    for event in remaining:  # nothing is written if the first data set is not valid
+        first.append(event)
+        if event[0] in _ENDS or len(first) == _MAX_FIRST:
+            break
     with usage_errors():
-        write_events(sort_elements(events), target_of(arguments.target), arguments.indent, format=to)
+        write_events(chain(first, remaining), target_of(arguments.target), arguments.indent, format=to)

@@ -10,6 +10,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 import streamdicom
+from streamdicom.cli import picking
 from tests.cli.running import dicom_file, run, without_preamble
 from tests.index.test_planning import text_of
 from tests.support.each import each
@@ -39,6 +40,28 @@ def test_folder_without_data_sets_is_reported(command: str, tmp_path: Path) -> N
     result = run(command, tmp_path)
     assert (result.code, result.error) == (0, f"warning: {tmp_path}: found no data sets in this folder")
     assert run(command, tmp_path, "--quiet").stderr == ""
+
+
+_WRONG = '{"00100020":{"vr":"LO","Value":["1"]},"00280010":{"vr":"US","Value":["many"]}}'
+
+
+@pytest.mark.parametrize("text", ["no data set", f"[{_WRONG}]"])
+def test_nothing_is_written_if_the_first_data_set_is_not_valid(text: str) -> None:
+    result = run("head", "-", data=text.encode())
+    assert (result.code, result.stdout) == (1, b"")
+    assert "standard input: " in result.error
+
+
+def test_data_sets_before_one_that_is_not_valid_are_written() -> None:
+    result = run("head", "-", data=f"[{{}},{_WRONG}]".encode())
+    assert (result.code, result.stdout[:4]) == (1, b"[{},")
+
+
+@pytest.mark.parametrize("count", [picking._MAX_FIRST - 2, picking._MAX_FIRST, 2 * picking._MAX_FIRST])
+def test_long_first_data_set_is_written_in_full(count: int) -> None:
+    elements = {f"{0x00110010 + number:08X}": {"vr": "LO", "Value": ["a"]} for number in range(count)}
+    text = json.dumps([elements, {}], separators=(",", ":")).encode()
+    assert run("head", "-", data=text).stdout == text
 
 
 def test_file_that_is_compressed_as_a_whole_is_not_indexed(path: Path) -> None:
