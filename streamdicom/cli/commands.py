@@ -20,7 +20,7 @@ from streamdicom.cli.arguments import (
     repeated,
     seconds,
 )
-from streamdicom.cli.exit_codes import DONE, FAILED, SKIPPED
+from streamdicom.cli.exit_codes import DONE, FAILED, SKIPPED, USAGE
 from streamdicom.cli.options import DEIDENTIFY, EXCLUDE, FORCE, FORM, INCLUDE, INDENT, LISTENING, READING, SELECT
 
 _INPUT = "JSON, NDJSON, Native DICOM XML or a DICOM file, plain or compressed; - for standard input."
@@ -41,7 +41,11 @@ def _on_error(text: str) -> Argument:
 
 
 _ON_FAULT = "What to do with an input that is not valid: skip leaves out its rest."
-_SOME_SKIPPED = "Some inputs were skipped (--on-error skip)."
+_SOME_SKIPPED = {SKIPPED: "Some inputs were skipped (--on-error skip)."}
+_OF_MANY = {
+    USAGE: "The arguments are wrong, a source does not exist, or the output cannot be opened.",
+    **_SOME_SKIPPED,
+}
 
 
 def _bulk_uri_prefix() -> Argument:
@@ -209,7 +213,7 @@ _EXPORT = Command(
         FORM,
         DEIDENTIFY,
     ),
-    {DONE: "Every input is in the output.", SKIPPED: _SOME_SKIPPED},
+    {DONE: "Every input is in the output.", **_OF_MANY},
 )
 
 _IMPORT = Command(
@@ -472,7 +476,7 @@ _INDEX = Command(
         _JOBS,
         _on_error(_ON_FAULT),
     ),
-    {SKIPPED: _SOME_SKIPPED},
+    _SOME_SKIPPED,
 )
 
 _COUNT = Command(
@@ -481,7 +485,7 @@ _COUNT = Command(
     "Print the number of data sets.",
     "With an index beside the file the file is not read.",
     (positional("sources", "FILE", _INPUT, type=path, nargs="+"), _on_error(_ON_FAULT), FORCE),
-    {SKIPPED: _SOME_SKIPPED},
+    _SOME_SKIPPED,
 )
 
 _PICKED = (
@@ -555,7 +559,7 @@ _TABLE = Command(
         FORCE,
         SELECT,
     ),
-    {SKIPPED: _SOME_SKIPPED},
+    _OF_MANY,
 )
 
 COMMANDS: dict[str, Command] = {

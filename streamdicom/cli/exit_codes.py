@@ -21,8 +21,8 @@ TERMINATED = 143
 
 EXIT_CODES = {
     DONE: "The command has done its work.",
-    FAILED: "The input is not valid, or cannot be converted.",
-    USAGE: "The arguments are wrong, or a file cannot be opened.",
+    FAILED: "An input is not valid, or cannot be read or converted.",
+    USAGE: "The arguments are wrong, or a file that they name cannot be opened.",
     SKIPPED: "Some inputs were skipped.",
     NO_SPACE: "No space is left for the output.",
     HUNG_UP: "The terminal was closed (SIGHUP).",

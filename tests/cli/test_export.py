@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -9,9 +10,11 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from streamdicom import inputs
 from tests.archive.corpus import dataset, file_bytes, files, patient_ids, truncated
 from tests.cli.running import COMMAND, run, without_preamble
 from tests.support.each import each
@@ -87,6 +90,21 @@ def test_empty_file_named_dcm_is_an_error(corpus: Path, tmp_path: Path) -> None:
     assert result.code == 1
     assert "empty.dcm" in result.error
     assert run("export", corpus, "-o", tmp_path / "out.json", "--on-error", "skip", "--resume").code == 3
+
+
+def test_file_that_cannot_be_read_has_the_exit_code_of_the_help(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str) -> IO[bytes]:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(inputs, "open_input", refuse)
+    for source in (corpus, next(corpus.iterdir())):
+        result = run("export", source, "-o", tmp_path / "out.json")
+        assert (result.code, "Permission denied" in result.error) == (1, True)
+        assert run("export", source, "-o", tmp_path / "out.json", "--on-error", "skip").code == 3
+    help_ = " ".join(run("export", "--help").stdout.decode().split())
+    assert "1 An input is not valid, or cannot be read or converted. 2 The arguments are wrong, a source" in help_
 
 
 def test_file_without_preamble_needs_force(tmp_path: Path) -> None:
