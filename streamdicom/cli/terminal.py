@@ -54,6 +54,24 @@ def _dropping() -> Iterator[None]:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - it stays open until the process ends
 
 
+_OPTIONS = {
+    "ReadOptions.on_deviation and 'streamdicom validate' report": "'streamdicom validate' reports",
+    "WriteOptions.transfer_syntax": "--transfer-syntax",
+    "a UID for transfer_syntax": "a UID for --transfer-syntax",
+    "bulk_root (import --bulk-dir), or set ReadOptions(bulk_data_store=...)": "'streamdicom import --bulk-dir'",
+    "bulk_dir needs bulk=True": "expected --bulk-dir or --no-bulk, found both",
+    "array=True accepts several": "--to ndjson accepts several",
+}
+"""Names in messages of the library, and the options that commands have for them."""
+
+
+def _with_options(text: str) -> str:
+    """Replace the names of Python in a message by the options of the commands."""
+    for name, option in _OPTIONS.items():
+        text = text.replace(name, option)
+    return text
+
+
 class Console:
     """Standard error: one line for each message, above a line of progress.
 
@@ -93,7 +111,7 @@ class Console:
         progress = self._progress
         self.draw("")
         with _dropping():
-            print(plain(f"streamdicom: {text}"), file=sys.stderr, flush=True)
+            print(plain(f"streamdicom: {_with_options(text)}"), file=sys.stderr, flush=True)
         self.draw(progress)
 
     def draw(self, progress: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 import streamdicom
 from streamdicom.cli.exit_codes import exit_code_of
 from streamdicom.cli.terminal import Console, console, plain
-from tests.cli.running import COMMAND, dataset, dicom_file, run_shell
+from tests.cli.running import COMMAND, dataset, dicom_file, run, run_shell
 from tests.support.each import each
 
 _FULL = Path("/dev/full")
@@ -34,6 +34,28 @@ def test_messages_depend_on_the_verbosity(capsys: pytest.CaptureFixture[str]) ->
         console.note("n")
         console.detail("d")
         assert capsys.readouterr().err.splitlines() == [f"streamdicom: {text}" for text in expected]
+
+
+_NATIVE = '{"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.4.50"]},"7FE00010":{"vr":"OB","InlineBinary":"AAE="}}'
+
+
+@each(
+    ("arguments", "content", "option"),
+    [
+        ("convert IN out.json", '{"00100020":{"vr":"LO","Value":"1"}}', "'streamdicom validate' reports"),
+        ("convert IN out.json", "{}{}", "; --to ndjson accepts several"),
+        ("convert IN out.dcm", '{"00091001":{"vr":"OB","BulkDataURI":"x"}}', "'streamdicom import --bulk-dir'"),
+        ("convert IN out.dcm", _NATIVE, "; --transfer-syntax sets"),
+        ("convert IN out.dcm --transfer-syntax x", "{}", "expected a UID for --transfer-syntax"),
+        ("export IN -o out.json --bulk-dir b --no-bulk", "{}", "expected --bulk-dir or --no-bulk, found both"),
+    ],
+)
+def test_messages_name_options_of_the_command(
+    arguments: str, content: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.json").write_text(content)
+    assert option in run(*arguments.replace("IN", "in.json").split()).error
 
 
 def test_message_is_printed_above_the_line_of_progress(capsys: pytest.CaptureFixture[str]) -> None:
