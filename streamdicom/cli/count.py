@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 
 from streamdicom.cli.arguments import Arguments
-from streamdicom.cli.inputs import event_batches, name_of, naming_input, note_empty, size_of
+from streamdicom.cli.inputs import event_batches, naming_input, note_empty, size_of
 from streamdicom.cli.options import read_options
 from streamdicom.cli.picking import index_of
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.skipping import SkippedInputs
-from streamdicom.cli.terminal import naming_warnings
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.events import END_DATASET
 from streamdicom.options import ReadOptions
@@ -23,8 +22,7 @@ def run(arguments: Arguments) -> int:
     options = read_options(arguments, include=_ELEMENTS)
     skipped = SkippedInputs(arguments.on_error)
     for source in arguments.sources:
-        with naming_warnings(name_of(source)):
-            number = _count(source, options, skipped)
+        number = _count(source, options, skipped)
         print(f"{number}\t{source}" if len(arguments.sources) > 1 else number)
     return skipped.code
 
@@ -37,7 +35,7 @@ def _count(source: str, options: ReadOptions, skipped: SkippedInputs) -> int:
     if os.path.isdir(source):
         return _count_of_folder(source, options, skipped)
     count = 0
-    with ProgressLine(f"Counting {source}", size_of(source)) as progress, skipped.caught(), naming_input(source):
+    with ProgressLine(f"Counting {source}", size_of(source)) as progress, skipped.caught():
         for events in event_batches(source, progress, options):
             count += sum(1 for event in events if event[0] == END_DATASET)
     return count

@@ -15,11 +15,10 @@ from itertools import islice, zip_longest
 from streamdicom._typing import BinaryIO, TypeAlias
 from streamdicom.cli.arguments import Arguments
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError, usage_errors
-from streamdicom.cli.inputs import PIPE, name_of, size_of
+from streamdicom.cli.inputs import PIPE, name_of, naming_each, size_of
 from streamdicom.cli.places import PlacedParser, placed_batches
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.reports import FoundDifference, new_diff_report
-from streamdicom.cli.terminal import naming_warnings
 from streamdicom.comparison import (
     Batch,
     DataSet,
@@ -120,14 +119,9 @@ def _datasets(
 
 
 def _batches(parser: PlacedParser, source: str, progress: ProgressLine) -> Iterator[Batch]:
-    """Yield the events of an input; warnings name it."""
-    placed, name = placed_batches(parser, source, progress), name_of(source)
+    """Yield the events of an input."""
     unknown = UnknownReader(parser.options.limits)
-    while True:
-        with naming_warnings(name):
-            found = next(placed, None)
-        if found is None:
-            return
+    for found in naming_each(name_of(source), placed_batches(parser, source, progress)):
         events, indexes = unknown.read(found.events)
         yield Batch(events, partial(_place_of, parser, found.offset_of, indexes))
         del found, events  # before the next is made

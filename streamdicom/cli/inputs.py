@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 
-from streamdicom._typing import BinaryIO
+from streamdicom._typing import BinaryIO, TypeVar
 from streamdicom.api import batches
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.progress import ProgressLine
-from streamdicom.cli.terminal import console
+from streamdicom.cli.terminal import console, naming_warnings
 from streamdicom.codec import reading_pipeline
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import START_DATASET, Event
@@ -23,6 +23,7 @@ PIPE = "-"
 """The argument that stands for standard input or output."""
 
 _BATCH = 1024  # events of a folder
+_T = TypeVar("_T")
 
 
 def event_batches(source: str, progress: ProgressLine, options: ReadOptions | None = None) -> Iterator[list[Event]]:
@@ -42,31 +43,33 @@ def event_batches(source: str, progress: ProgressLine, options: ReadOptions | No
     with usage_errors():
         expansion = Expansion(options.limits)
         parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion)
-        for events in batches(parser, read(source, progress), expansion, name_of(source)):
+        name = name_of(source)
+        for events in naming_each(name, batches(parser, read(source, progress), expansion, name)):
             yield list(pipeline.iter(events)) if pipeline else events
+            del events  # before the next are made
 
 
 def _batches_of_folder(source: str, options: ReadOptions) -> Iterator[list[Event]]:
-    from streamdicom.archive import iter_events  # takes long to import
+    from streamdicom.archive import iter_named_events  # takes long to import
 
-    events = _numbered(iter_events(source, options=options))
-    is_empty = True
-    while batch := list(islice(events, _BATCH)):
-        is_empty = False
-        yield batch
+    numbers, is_empty = count(), True
+    for name, events in iter_named_events(source, options=options):
+        for batch in naming_each(name, _batched(_numbered(events, numbers))):
+            is_empty = False
+            yield batch
     if is_empty and not options.where:
         note_empty(source)
 
 
-def _numbered(events: Iterator[Event]) -> Iterator[Event]:
-    """Number the data sets of all files from 0."""
-    count = 0
+def _batched(events: Iterator[Event]) -> Iterator[list[Event]]:
+    while batch := list(islice(events, _BATCH)):
+        yield batch
+
+
+def _numbered(events: Iterator[Event], numbers: Iterator[int]) -> Iterator[Event]:
+    """Give the data sets the next numbers."""
     for event in events:
-        if event[0] == START_DATASET:
-            yield (*event[:3], count)
-            count += 1
-        else:
-            yield event
+        yield (*event[:3], next(numbers)) if event[0] == START_DATASET else event
 
 
 def note_empty(folder: str) -> None:
@@ -101,11 +104,23 @@ def name_of(source: str) -> str:
     return "standard input" if source == PIPE else os.fspath(source)
 
 
+def naming_each(name: str, items: Iterator[_T]) -> Iterator[_T]:
+    """Yield items, none of which is None; see ``naming_input``."""
+    while True:
+        with naming_input(name):
+            item = next(items, None)
+        if item is None:
+            return
+        yield item
+        del item  # before the next is made
+
+
 @contextmanager
 def naming_input(source: str) -> Iterator[None]:
-    """Add the name of an input to the errors that it causes."""
+    """Add the name of an input to the errors and warnings that it causes."""
     try:
-        yield
+        with naming_warnings(name_of(source)):
+            yield
     except StreamDicomError as error:
         is_unnamed = not error.filename or (source == PIPE and error.filename == getattr(sys.stdin, "name", None))
         if is_unnamed:

@@ -112,7 +112,7 @@ _MESSY = b'[{"PatientID": {"vr": "LO", "Value": "1"}}, {"PatientID": {"vr": "LO"
 def test_warning_is_printed_once_for_each_code() -> None:
     result = run("convert", "-", "-", "--to", "json", data=_MESSY)
     assert result.code == 0
-    assert result.stderr.startswith("streamdicom: warning: scalar-value: ")
+    assert result.stderr.startswith("streamdicom: warning: standard input: scalar-value: ")
     assert result.stderr.count("\n") == 1
 
 

@@ -12,6 +12,7 @@ from pydicom.data import get_testdata_file
 import streamdicom
 from streamdicom.cli import picking
 from tests.cli.running import dicom_file, run, without_preamble
+from tests.formats.part10.files import EXPLICIT, start
 from tests.index.test_planning import text_of
 from tests.support.each import each
 
@@ -106,6 +107,33 @@ def test_warning_names_each_of_two_files_at_fault(command: str, tmp_path: Path) 
     assert result.code == 0
     warned = [line.partition(": truncated: ")[0] for line in result.stderr.splitlines()]
     assert warned == [f"streamdicom: warning: {path}" for path in paths]
+
+
+def _odd(path: Path) -> Path:
+    """Write a DICOM file with text without a character set."""
+    path.write_bytes(start(EXPLICIT.uid) + EXPLICIT.element(0x00100010, "PN", b"M\xfcller"))
+    return path
+
+
+@pytest.mark.parametrize("command", ["show", "head"])
+def test_warning_names_each_file_of_a_folder(command: str, tmp_path: Path) -> None:
+    paths = [_odd(tmp_path / name) for name in ("a.dcm", "b.dcm")]
+    warned = [line.partition(": no-character-set: ")[0] for line in run(command, tmp_path).stderr.splitlines()]
+    assert warned == [f"streamdicom: warning: {path}" for path in paths]
+
+
+@pytest.mark.parametrize("target", ["a.json", "b.dcm"])
+def test_warning_of_convert_names_the_file(target: str, tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_text('{"00100020":{"vr":"LO","Value":"1"}}')
+    assert run("convert", path, tmp_path / target).error.startswith(f"warning: {path}: scalar-value: ")
+
+
+def test_warning_of_import_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_text('{"00080018":{"vr":"UI","Value":"1.2.3"}}')
+    result = run("import", path, "-o", tmp_path / "out", "--layout", "{SOPInstanceUID}")
+    assert result.stderr.startswith(f"streamdicom: warning: {path}: scalar-value: ")
 
 
 def test_count_of_a_changed_file_is_refused(path: Path) -> None:

@@ -16,6 +16,7 @@ from pydicom.data import get_testdata_file
 import streamdicom
 from tests.cli.listening import PATIENCE, listening
 from tests.cli.running import COMMAND, ONE, run, without_preamble
+from tests.formats.part10.files import EXPLICIT, start
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +66,17 @@ def test_folder_without_data_sets_is_reported(tmp_path: Path) -> None:
     with listening() as listener:
         sent = run("send", tmp_path, listener.address)
         assert (sent.code, sent.error) == (0, f"warning: {tmp_path}: found no data sets in this folder")
+
+
+def test_warning_names_each_file_of_a_folder(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.dcm", "b.dcm")]
+    for path in paths:
+        path.write_bytes(start(EXPLICIT.uid) + EXPLICIT.element(0x00100010, "PN", b"M\xfcller"))
+    with listening() as listener:
+        lines = run("send", tmp_path, listener.address).stderr.splitlines()
+    assert [line.partition(": no-character-set: ")[0] for line in lines] == [
+        f"streamdicom: warning: {path}" for path in paths
+    ]
 
 
 def test_each_data_set_is_sent_as_soon_as_it_is_read() -> None:
