@@ -19,8 +19,8 @@ _OBJECTS_OF_MODULES = 40_000  # net, of all commands on a small file
 def main() -> int:
     """Run the command line; return the exit code of the process.
 
-    While modules are imported, and after the command, Python would print a traceback for Ctrl-C. There it ends the
-    process at once. The start of the interpreter cannot be covered.
+    While modules are imported, and after the command, Python would print a traceback for Ctrl-C, or go on after it.
+    There it ends the process at once. The start of the interpreter cannot be covered.
 
     Garbage is collected neither in a short run nor at the end, which would take a sixth of its time.
     """
@@ -33,8 +33,7 @@ def main() -> int:
     from streamdicom.cli import main as run
 
     try:
-        _handle_ctrl_c(handler)
-        return run()
+        return run(on_start=lambda: _handle_ctrl_c(handler))
     finally:
         _handle_ctrl_c(_exit)
         gc.freeze()

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from streamdicom.cli.commands import COMMANDS
 from streamdicom.cli.exit_codes import EXIT_CODES, INTERRUPTED
@@ -15,13 +15,14 @@ from streamdicom.cli.exit_codes import EXIT_CODES, INTERRUPTED
 __all__ = ["COMMANDS", "EXIT_CODES", "main"]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, on_start: Callable[[], object] = lambda: None) -> int:
     """Run the command line, and return its exit code.
 
     Standard streams, signal handlers and warning filters are restored afterwards.
 
     Args:
         arguments: By default, the arguments of the process.
+        on_start: Called when the modules of the command are imported, before it does anything.
 
     >>> main(["--version"]) == 0  # doctest: +ELLIPSIS
     0.1.0 (... engine)
@@ -30,6 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from streamdicom.cli.app import run
 
-        return run(sys.argv[1:] if arguments is None else arguments)
+        return run(sys.argv[1:] if arguments is None else arguments, on_start)
     except KeyboardInterrupt:  # while modules are imported
         return INTERRUPTED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from streamdicom.cli.commands import COMMANDS
@@ -12,17 +12,18 @@ from streamdicom.cli.plain_arguments import plain_arguments
 from streamdicom.cli.terminal import console, printed_warnings, signals_as_exit, standard_streams
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], on_start: Callable[[], object]) -> int:
     """Run the command line, and return the exit code.
 
     Args:
         arguments: The arguments of the process, without its name.
+        on_start: See ``main``.
     """
     with standard_streams(), printed_warnings(), signals_as_exit():
-        return exit_code_of(lambda: _run(arguments))
+        return exit_code_of(lambda: _run(arguments, on_start))
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str], on_start: Callable[[], object]) -> int:
     position = next((index for index, text in enumerate(arguments) if not text.startswith("-")), len(arguments))
     verbosity = 0
     if position or not arguments:
@@ -36,7 +37,7 @@ def _run(arguments: Sequence[str]) -> int:
             sys.stdout.write(parser.format_help())
             return USAGE
         verbosity = parsed.verbosity
-    return _run_command(arguments[position], arguments[position + 1 :], verbosity)
+    return _run_command(arguments[position], arguments[position + 1 :], verbosity, on_start)
 
 
 def _print_version() -> int:
@@ -46,7 +47,7 @@ def _print_version() -> int:
     return DONE
 
 
-def _run_command(name: str, arguments: Sequence[str], verbosity: int) -> int:
+def _run_command(name: str, arguments: Sequence[str], verbosity: int, on_start: Callable[[], object]) -> int:
     command = COMMANDS.get(name)
     if command is None:
         raise UsageError(f"no such command: {name!r} (choose from {', '.join(COMMANDS)})")
@@ -59,5 +60,7 @@ def _run_command(name: str, arguments: Sequence[str], verbosity: int) -> int:
             arguments = with_basic_profile(arguments)
         parsed = parse_arguments(command_parser(command), arguments)
     console.verbosity = parsed.verbosity or verbosity
-    code: int = import_module(f"streamdicom.cli.{command.module}").run(parsed)
+    module = import_module(f"streamdicom.cli.{command.module}")
+    on_start()
+    code: int = module.run(parsed)
     return code

@@ -173,6 +173,7 @@ def test_package_is_run_as_the_command_line() -> None:
 
 _VERSION = f"{streamdicom.__version__} ({streamdicom.engine} engine)".encode()
 _CTRL_C = "os.kill(os.getpid(), signal.SIGINT)"
+_IN_CALLBACK = f"import weakref; one = set(); two = weakref.ref(one, lambda _: ({_CTRL_C}, str(1))); del one"
 
 
 @pytest.mark.slow
@@ -181,6 +182,7 @@ _CTRL_C = "os.kill(os.getpid(), signal.SIGINT)"
     [
         pytest.param("typing", _CTRL_C, "demo", b"", id="before the command"),
         pytest.param("pydicom", _CTRL_C, "demo", b"", id="in the command"),
+        pytest.param("random", _IN_CALLBACK, "sample -", b"", id="where Python ignores exceptions"),
         pytest.param(
             "sitecustomize", f"import atexit; atexit.register(lambda: {_CTRL_C})", "--version", _VERSION, id="after it"
         ),
@@ -190,7 +192,7 @@ def test_ctrl_c_is_quiet_while_modules_are_imported_and_at_the_end(
     module: str, code: str, argument: str, stdout: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / f"{module}.py").write_text(f"import os, signal; {code}")
-    result = run_process(argument, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    result = run_process(*argument.split(), PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
     assert (result.code, result.stdout.strip(), result.stderr) == (130, stdout, "")
 
 
