@@ -240,7 +240,7 @@ def json_value(tag: int, text: str) -> tuple[str, tuple[Any, ...]]:
         text: The JSON text of the attribute, which is the value of the event.
 
     Raises:
-        OutputError: It has a ``DataFragment`` with references, which other formats cannot hold.
+        OutputError: It is a ``DataFragment`` with references, which other formats cannot hold.
 
     >>> json_value(0x00280010, '{"vr":"US","Value":["many",1.50]}')
     ('UT', ('many\\1.50',))
@@ -248,7 +248,7 @@ def json_value(tag: int, text: str) -> tuple[str, tuple[Any, ...]]:
     ('OB', (b'\x00\x01\x02',))
     """
     attribute = _attribute(text)
-    if "DataFragment" in attribute:
+    if _has_reference(attribute):
         raise OutputError("expected a value, found fragments by reference, which only JSON can hold")
     return _value_in(tag, attribute, text)
 
@@ -275,23 +275,52 @@ def json_field(tag: int, text: str) -> bytes:
     return data + (b"\0" if vr == "OB" else b" ") if len(data) & 1 else data
 
 
+class _Number(str):
+    """The text of a JSON number or literal, which is no string."""
+
+    __slots__ = ()
+
+
 def _attribute(text: str) -> dict[str, Any]:
-    """Return the members of an attribute; none if the text is no object."""
+    """Return ``vr`` and the other member of an attribute; nothing for any other text."""
     import json  # which takes long, and few files need it
 
     try:
-        attribute = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+        attribute = json.loads(
+            text, parse_int=_Number, parse_float=_Number, parse_constant=_Number, object_pairs_hook=_without_duplicates
+        )
     except (ValueError, RecursionError):
         return {}
-    return attribute if isinstance(attribute, dict) else {}
+    return attribute if isinstance(attribute, dict) and len(attribute) <= 1 + ("vr" in attribute) else {}
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a name is there twice")
+    return members
+
+
+def _has_reference(attribute: dict[str, Any]) -> bool:
+    """Return True if an attribute has fragments, and some are references."""
+    value = attribute.get("DataFragment")
+    fragments = [fragment for fragment in value if fragment is not None] if isinstance(value, list) else []
+    return all(map(_is_fragment, fragments)) and any("BulkDataURI" in fragment for fragment in fragments)
+
+
+def _is_fragment(fragment: Any) -> bool:
+    return isinstance(fragment, dict) and all(type(member) is str for member in fragment.values())
 
 
 def _value_in(tag: int, attribute: dict[str, Any], text: str) -> tuple[str, tuple[Any, ...]]:
     if tag == SPECIFIC_CHARACTER_SET:
         return "CS", ()
+    base64 = attribute.get("InlineBinary")
     try:
-        binary = binascii.a2b_base64(attribute["InlineBinary"], strict_mode=True)
-    except (KeyError, TypeError, ValueError):  # no InlineBinary, or not base64
+        binary = binascii.a2b_base64(base64, strict_mode=True) if type(base64) is str else None
+    except ValueError:
+        binary = None
+    if binary is None:
         return "UT", (_joined(attribute) or text,)
     return "OB", (binary,) if binary else ()
 
@@ -300,7 +329,7 @@ def _joined(attribute: Any) -> str | None:
     """Return the joined values of an attribute, or None if it has other values."""
     try:
         value = attribute["Value"]
-        joined = "\\".join([text or "" for text in (value if isinstance(value, list) else [value])])
+        joined = "\\".join(["" if text is None else text for text in (value if isinstance(value, list) else [value])])
     except (KeyError, TypeError):
         return None
     # JSON escapes control characters and halves of surrogate pairs, which other formats lack.
