@@ -152,6 +152,34 @@ _LENIENT: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
         ),
     ),
     (
+        "a wrong fragment",
+        lambda: _chunks(
+            b'{"7FE00010":{"vr":"OB","DataFragment":[5', repeat(b',{"InlineBinary":"' + b"AAAA" * 99 + b'"}'), b"]}}"
+        ),
+    ),
+    (
+        "a wrong VR",
+        lambda: _chunks(
+            b'{"00091001":{"vr":5,"Value":[{}', repeat(b',{"00100020":{"vr":"LO","Value":["a"]}}' * 60), b"]}}"
+        ),
+    ),
+    (
+        "a wrong component group",
+        lambda: _chunks(b'{"00091001":{"vr":"PN","Value":[{"Alphabetic":[0', repeat(b',"many",{"a":2}' * 60), b"]}]}}"),
+    ),
+    (
+        "many wrong names",
+        _members(f'"{n:08X}":{{"vr":"PN","Value":[{{"Phonetic":null}},{{"A":[{n}]}},5]}}' for n in count(1)),
+    ),
+    (
+        "an array of URIs",
+        lambda: _chunks(b'{"00091001":{"vr":"OB","BulkDataURI":["a"', repeat(b',"many"' * 60), b"]}}"),
+    ),
+    (
+        "an array of base64",
+        lambda: _chunks(b'{"00091001":{"vr":"OB","InlineBinary":["AAE="', repeat(b',"AAE="' * 60), b"]}}"),
+    ),
+    (
         "unknown keys before an array",
         lambda: _chunks(b'{"a":1', (f',"key{n}":[]'.encode() for n in count()), b"}", _SHORT // 4),
     ),

@@ -34,6 +34,17 @@ _JSON_FAULTS = [
     '{"vr":"PN","Value":[[]]}',
     '{"vr":"AT","Value":["x"]}',
     '{"vr":"LO","Value":[{}]}',
+    '{"vr":5,"Value":["a"]}',
+    '{"vr":{},"Value":[{"00100020":{"vr":"LO"}}]}',
+    '{"vr":null,"Value":[true,"a"]}',
+    '{"vr":[],"InlineBinary":"AAEC"}',
+    '{"Value":["a"],"vr":5}',
+    '{"vr":"OB","InlineBinary":["AAAA","BBBB"]}',
+    '{"vr":"OB","BulkDataURI":["a","b"]}',
+    '{"vr":"OB","DataFragment":5}',
+    '{"vr":"OB","DataFragment":[{"InlineBinary":"!!"},{}]}',
+    '{"vr":"PN","Value":[{"Alphabetic":5}]}',
+    '{"vr":"PN","Value":[{"Alphabetic":"a"},{"Ideographic":["x"]}]}',
     '"text"',
     "[{}]",
     "null",
@@ -87,6 +98,7 @@ def test_fault_in_json_costs_its_element(on_error: OnError, fault: str, content:
     assert any(element.path == f"{_FAULTY:08X}" for element in elements(found.events)) is (on_error == "keep")
     if on_error == "keep":
         assert json.loads(write(found.events, "json"))[f"{_FAULTY:08X}"] == json.loads(fault)
+        assert_agree(found.events)
 
 
 @each("on_error", ["skip", "keep"])

@@ -31,7 +31,16 @@ from streamdicom.formats.json.data_fragment import Fragments
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.habits import EMPTY_ARRAY, NULL_ONLY
 from streamdicom.formats.json.states import Content
-from streamdicom.formats.json.values import EMPTY_OBJECT, NAME, OTHER, Held, json_values, report_base64, values_of
+from streamdicom.formats.json.values import (
+    EMPTY_OBJECT,
+    NAME,
+    OTHER,
+    Held,
+    json_values,
+    must_precede_vr,
+    report_base64,
+    values_of,
+)
 from streamdicom.formats.value_forms import SINGLE_VRS, WrongValueError, from_value_field
 from streamdicom.formats.vr_choice import choose_vr, possible_vrs
 from streamdicom.jsontext import Base64Decoder, TokenType, encode_base64
@@ -43,6 +52,16 @@ _NUMBER = int(TokenType.NUMBER)
 _NULL = int(TokenType.NULL)
 _HOLDS_NOTHING, _HOLDS_VALUES = int(Content.NOTHING), int(Content.VALUES)
 _HOLDS_ITEMS = int(Content.ITEMS)
+_DELIVERED = (int(Content.PARTS), int(Content.TEXT), _HOLDS_ITEMS, int(Content.BINARY_PARTS))
+_INVALID = (int(Content.INVALID_BINARY), int(Content.INVALID_URI), int(Content.INVALID_FRAGMENTS))
+_MEMBERS: dict[int, str] = {
+    Content.URI: "BulkDataURI",
+    Content.BINARY: "InlineBinary",
+    Content.INVALID_BINARY: "InlineBinary",
+    Content.FRAGMENTS: "DataFragment",
+    Content.INVALID_URI: "BulkDataURI",
+    Content.INVALID_FRAGMENTS: "DataFragment",
+}
 _WITHOUT_VALUES = (Form.BINARY, Form.SEQUENCE)
 _NO_VR = "expected 'vr', found none"
 _RESCUE_VR = "UC"  # of long text whose VR is unknown or does not fit; it may have several values
@@ -62,18 +81,21 @@ class Attribute:
         tag: The tag; None between attributes.
         vr: The VR; "" until it is known.
         vr_text: An unknown ``vr``.
+        vr_json: The JSON text of an unknown ``vr``, or of null.
         foreseen_vr: The VR of the data dictionary, while ``vr`` is missing.
         content: The kind of content so far.
         held: The values; see ``values_of``.
+        odd_names: The JSON text of names that are kept in their own form, by their index in ``held``.
         size: The characters of the held values.
         delivered: The values delivered in parts while the VR is unknown.
         items: The number of complete items.
-        bytes_or_uri: The value of ``InlineBinary`` or ``BulkDataURI``.
+        bytes_or_uri: The value of ``InlineBinary`` or ``BulkDataURI``, or JSON text in place of bulk data.
         fragments: The value of ``DataFragment``.
     """
 
     __slots__ = (
         "_decoder",
+        "_fault",
         "_limits",
         "_pixel_representation",
         "_policy",
@@ -85,9 +107,11 @@ class Attribute:
         "fragments",
         "held",
         "items",
+        "odd_names",
         "size",
         "tag",
         "vr",
+        "vr_json",
         "vr_text",
     )  # fmt: skip
 
@@ -98,17 +122,20 @@ class Attribute:
         self._decoder = Base64Decoder(is_lenient=True)
         self.events: list[Event] = []
         self.held: list[Held] = []
+        self.odd_names: dict[int, str] = {}
         self.items = 0
         self.bytes_or_uri: Any = None
+        self._fault = ""
         self.fragments = Fragments(limits, policy.report)
         self.reset()
 
     def reset(self) -> None:
         """Prepare for the next attribute."""
         self.tag: int | None = None
-        self.vr = self.vr_text = self.foreseen_vr = ""
+        self.vr = self.vr_text = self.vr_json = self.foreseen_vr = ""
         self.content: int = _HOLDS_NOTHING
         self.held.clear()
+        self.odd_names.clear()
         self.size = self.delivered = 0
 
     def end(self) -> None:
@@ -381,11 +408,12 @@ class Attribute:
                 return
         self.events.append((ELEMENT, tag, vr, values))
 
-    def _end_invalid_binary(self, tag: int, vr: str) -> None:
-        self._give_up("expected a base64 string for 'InlineBinary', found another value")
+    def set_invalid(self, content: int, message: str, text: str) -> None:
+        """Hold JSON text in place of bulk data; "" if it cannot be kept."""
+        self.content, self._fault, self.bytes_or_uri = content, message, text
 
-    def _end_invalid_uri(self, tag: int, vr: str) -> None:
-        self._give_up("expected a string for 'BulkDataURI', found another value")
+    def _end_invalid(self, tag: int, vr: str) -> None:
+        self._give_up(self._fault)
 
     def _end_binary_parts(self, tag: int, vr: str) -> None:
         if VRS[vr].form is not Form.BINARY:
@@ -407,6 +435,15 @@ class Attribute:
 
     # --- wrong values ----------------------------------------------------------------------------------
 
+    @property
+    def is_delivered(self) -> bool:
+        """True if some of the content is delivered already."""
+        return self.content in _DELIVERED
+
+    def set_unknown_vr(self) -> None:
+        """Take a value in place of ``vr`` for an unknown VR."""
+        self.vr_text, self.foreseen_vr = "?", ""
+
     def abandon(self, in_binary: bool) -> None:
         """End the element or sequence that is open.
 
@@ -423,39 +460,49 @@ class Attribute:
                 events.append((LAST_SEGMENT, tag, vr, b""))
             events.append((END_ELEMENT, tag, vr if vr and VRS[vr].form is Form.BINARY else "UN", None))
 
-    def replace(self, text: str) -> None:
-        """Keep JSON text in place of the object of an attribute; "" means too long."""
-        self._policy.reject_value("expected the object of an attribute, found another value")
+    def keep(self, message: str, text: str | None) -> None:
+        """Keep an element with a wrong value as JSON text, or drop it.
+
+        Args:
+            message: The fault.
+            text: The JSON text in place of the attribute; None or empty if it cannot be kept.
+        """
+        if self._policy.keeps and not text:
+            message = f"{message}; it is too long to be kept, or not JSON"
+        self._policy.reject_value(message)
         if self._policy.keeps and text:
-            self.events.append((JSON_ELEMENT, self.tag or 0, "", text))
+            self.events.append((JSON_ELEMENT, self.tag or 0, self.vr, text))
 
     def _give_up(self, message: str) -> None:
-        """Keep an element with a wrong value as JSON text, or drop it."""
-        text = self._json_text() if self._policy.keeps else None
-        too_long = self._policy.keeps and text is None
-        self._policy.reject_value(f"{message}; it is too long to be kept, or not JSON" if too_long else message)
-        if text is not None:
-            self.events.append((JSON_ELEMENT, self.tag or 0, self.vr, text))
+        self.keep(message, self._json_text() if self._policy.keeps else None)
 
     def _json_text(self) -> str | None:
         """Return the JSON text of the attribute, or None if it was too long to hold."""
-        vr = self.vr or self.vr_text
-        members = [f'"vr":{encode_basestring(vr)}'] if vr else []
-        member, content = "Value", json_values(self.held)
-        if self.content == Content.URI:
-            member, content = "BulkDataURI", encode_basestring(self.bytes_or_uri)
-        elif self.content == Content.INVALID_BINARY:
-            member, content = "InlineBinary", self.bytes_or_uri or None
-        elif self.content == Content.INVALID_URI:
-            member, content = "BulkDataURI", self.bytes_or_uri or None
-        elif self.content == Content.BINARY:
-            member, content = "InlineBinary", f'"{encode_base64(self.bytes_or_uri)}"'
-        elif self.content == Content.FRAGMENTS:
-            member, content = "DataFragment", self.fragments.json_text()
-        if content is None:
-            return None
-        members.append(f'"{member}":{content}')
-        return f"{{{','.join(members)}}}"
+        members = self.json_members()
+        return None if members is None else f"{{{','.join(members)}}}"
+
+    def json_members(self) -> list[str] | None:
+        """Return the JSON text of each member so far, or None if one was too long to hold."""
+        vr = f'"{self.vr}"' if self.vr else self.vr_json
+        members = [f'"vr":{vr}'] if vr else []
+        if self.content != _HOLDS_NOTHING:
+            content = self._json_content()
+            if content is None:
+                return None
+            members.append(f'"{_MEMBERS.get(self.content, "Value")}":{content}')
+        if must_precede_vr(self.vr, self.held):
+            members.reverse()
+        return members
+
+    def _json_content(self) -> str | None:
+        content = self.content
+        if content == Content.URI:
+            return encode_basestring(self.bytes_or_uri)
+        if content == Content.BINARY:
+            return f'"{encode_base64(self.bytes_or_uri)}"'
+        if content == Content.FRAGMENTS:
+            return self.fragments.json_text()
+        return (self.bytes_or_uri or None) if content in _INVALID else json_values(self.held, self.odd_names)
 
 
 def _are_empty_objects(held: list[Held]) -> bool:
@@ -472,7 +519,8 @@ _ENDS: dict[int, _End] = {
     Content.URI: Attribute._end_reference,
     Content.BINARY: Attribute._end_binary,
     Content.BINARY_PARTS: Attribute._end_binary_parts,
-    Content.INVALID_BINARY: Attribute._end_invalid_binary,
+    Content.INVALID_BINARY: Attribute._end_invalid,
     Content.FRAGMENTS: Attribute._end_fragments,
-    Content.INVALID_URI: Attribute._end_invalid_uri,
+    Content.INVALID_URI: Attribute._end_invalid,
+    Content.INVALID_FRAGMENTS: Attribute._end_invalid,
 }

@@ -1,28 +1,28 @@
 """The contents of attributes: VRs, values, names, binary data (PS3.18 F.2.2).
 
 An object among the values shows by its first name whether it is an item or a person name. Long strings and long arrays
-are delivered in parts. A value that cannot be right is kept as JSON text, or its attribute is left out.
+are delivered in parts. ``WrongValueParser`` has the moves for a value that cannot be right.
 """
 
 from __future__ import annotations
 
 from _json import encode_basestring  # json takes long to import
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from streamdicom._typing import Any, ClassVar
+from streamdicom._typing import ClassVar
 from streamdicom.dicom import NAME_GROUPS, VRS
-from streamdicom.errors import DicomJsonError, InputError, LimitError
+from streamdicom.errors import DicomJsonError, InputError
 from streamdicom.events import LAST_SEGMENT, SEGMENT
-from streamdicom.formats.json.attribute import Attribute
 from streamdicom.formats.json.data_fragment import Fragments
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
-from streamdicom.formats.json.document import DocumentParser, Move, Moves
+from streamdicom.formats.json.document import Move, Moves
 from streamdicom.formats.json.habits import EXTRA_MEMBERS, empty_name_group, extra_member
 from streamdicom.formats.json.keys import KEYS, may_be_key
-from streamdicom.formats.json.raw_value import Capture, json_number
-from streamdicom.formats.json.states import EXPECTED, OPEN_CONTAINERS, Content, ParserState
-from streamdicom.formats.json.values import EMPTY_OBJECT, NAME, OTHER, Held, report_base64
+from streamdicom.formats.json.raw_value import Capture
+from streamdicom.formats.json.states import EXPECTED, Content, ParserState
+from streamdicom.formats.json.values import EMPTY_OBJECT, NAME, OTHER, Held, json_name, report_base64
+from streamdicom.formats.json.wrong_values import NO_BASE64, WrongValueParser, for_kinds
 from streamdicom.formats.value_forms import WrongValueError
 from streamdicom.formats.vr_choice import named_vrs
 from streamdicom.jsontext import Token, TokenType, decode_any_base64
@@ -37,8 +37,9 @@ _VALUE, _VALUES = int(ParserState.VALUE), int(ParserState.VALUES)
 _HOLDS_NOTHING, _HOLDS_VALUES, _HOLDS_ITEMS = int(Content.NOTHING), int(Content.VALUES), int(Content.ITEMS)
 _MAY_HOLD_ITEMS = (_HOLDS_ITEMS, _HOLDS_VALUES)
 _REFERENCES = (int(Content.URI), int(Content.INVALID_URI))
-_STATES_OF_BULK = (int(ParserState.URI), int(ParserState.URI_IN_ARRAY), int(ParserState.BINARY))
 _OTHER_KINDS = (TokenType.NUMBER, TokenType.TRUE, TokenType.FALSE, TokenType.START_OBJECT)  # than a string
+_STRUCTURED_KINDS = (*_OTHER_KINDS, TokenType.START_ARRAY)
+_ALL_KINDS = (*_STRUCTURED_KINDS, TokenType.STRING, TokenType.STRING_SEGMENT, TokenType.NULL)
 _VRS_OF_ITEMS = ("", "SQ", "UN")  # an unknown VR may follow
 
 # The content and the state after the name of each member of an attribute.
@@ -54,19 +55,6 @@ _MEMBER_NAMES = {name.lower(): name for name in _MEMBERS}
 _WHOLE_VALUES = frozenset(
     {TokenType.STRING, TokenType.STRING_END, TokenType.NUMBER, TokenType.TRUE, TokenType.FALSE, TokenType.NULL}
 )
-_FOUND: dict[int, str] = {
-    TokenType.START_OBJECT: "an object",
-    TokenType.END_OBJECT: "'}'",
-    TokenType.START_ARRAY: "an array",
-    TokenType.END_ARRAY: "']'",
-    TokenType.PROPERTY_NAME: "a name",
-    TokenType.STRING: "a string",
-    TokenType.STRING_END: "a string",
-    TokenType.NUMBER: "a number",
-    TokenType.TRUE: "true",
-    TokenType.FALSE: "false",
-    TokenType.NULL: "null",
-}
 
 
 def value_run(
@@ -114,34 +102,12 @@ def _scalar(move: Move) -> Move:
     return take
 
 
-def with_kind(move: Callable[[Any, int, str], None], kind: int) -> Move:
-    """Return a move that takes the type of the token too."""
-    return lambda parser, text: move(parser, kind, text)
-
-
-def _for_kinds(move: Callable[[Any, int, str], None], kinds: Iterable[int]) -> dict[int, Move]:
-    return {kind: with_kind(move, kind) for kind in kinds}
-
-
-class ContentParser(DocumentParser):
+class ContentParser(WrongValueParser):
     """The moves within attributes."""
 
     def __init__(self, policy: JsonDeviationPolicy, limits: Limits) -> None:
-        super().__init__(policy)
-        self._limits = limits
+        super().__init__(policy, limits)
         self._tokens: Iterator[Token] = iter(())  # the tokens that are still to be examined
-        self._attribute = Attribute(policy, limits, self._pixel_representation)
-        self._state_after_value: int = _VALUES
-        self._state_after_binary: int = _ATTRIBUTE
-        self._has_condition = False  # a filter has a condition on the current attribute
-        self._groups: dict[str, str] = {}
-        self._group = ""
-        self._state_of_value: int = _VALUES  # in which a value that is kept as JSON text was found
-        self._capture = Capture(limits)
-
-    @abstractmethod
-    def _pixel_representation(self) -> int:
-        """Return the Pixel Representation of the item, or of the data set around it."""
 
     @abstractmethod
     def _start_item(self) -> None: ...
@@ -153,12 +119,6 @@ class ContentParser(DocumentParser):
     @abstractmethod
     def _move(self, kind: int, text: str) -> None:
         """Make the move for a token in the current state."""
-
-    def _reset_attribute(self) -> None:
-        self._attribute.reset()
-        self._has_condition = False
-        self._state_after_value = _VALUES
-        self._state_after_binary = _ATTRIBUTE
 
     # --- members -----------------------------------------------------------------------------------------------
 
@@ -215,6 +175,7 @@ class ContentParser(DocumentParser):
         if content == Content.FRAGMENTS:
             self._policy.report("data-fragment", "expected a member of PS3.18 F.2.2, found 'DataFragment'")
             self._attribute.fragments = Fragments(self._limits, self._policy.report)
+            self._capture = Capture(self._limits)
         self._attribute.content, self._state = content, state
 
     def _vr(self, text: str) -> None:
@@ -224,7 +185,7 @@ class ContentParser(DocumentParser):
                 self._policy.report("ambiguous-vr", "expected one value representation, found several")
             else:
                 self._policy.report("unknown-vr", "expected a value representation (PS3.5 6.2), found another string")
-            attribute.vr_text = text or "?"
+            attribute.vr_text, attribute.vr_json = text or "?", encode_basestring(text)
         elif not attribute.vr:
             attribute.vr = text
         elif text != attribute.foreseen_vr:
@@ -234,6 +195,7 @@ class ContentParser(DocumentParser):
 
     def _null_vr(self, _: str) -> None:
         self._policy.report("null-value", "expected a string for 'vr', found null")
+        self._attribute.vr_json = "null"
         self._state = ParserState.ATTRIBUTE
 
     # --- values ------------------------------------------------------------------------------------------------
@@ -368,9 +330,15 @@ class ContentParser(DocumentParser):
         self._attribute.size += len(text)
         self._state = ParserState.NAME
 
+    def _null_group(self, _: str) -> None:
+        self._group_text("")
+        self._groups[self._group] = None
+
     def _name_end(self, _: str) -> None:
-        groups = self._groups
-        self._hold((NAME, tuple([groups.get(group, "") for group in NAME_GROUPS])))
+        groups, attribute = self._groups, self._attribute
+        if self._keeps and (not groups or [*groups] != [group for group in NAME_GROUPS if groups.get(group)]):
+            attribute.odd_names[len(attribute.held)] = json_name(groups)
+        self._hold((NAME, tuple([groups.get(group) or "" for group in NAME_GROUPS])))
 
     # --- long text ---------------------------------------------------------------------------------------------
 
@@ -390,7 +358,12 @@ class ContentParser(DocumentParser):
 
     def _uri(self, text: str) -> None:
         self._attribute.bytes_or_uri = text
-        self._state = ParserState.URI_END if self._state == ParserState.URI_IN_ARRAY else ParserState.ATTRIBUTE
+        self._state = ParserState.ATTRIBUTE
+
+    def _uri_in_array(self, kind: int, text: str) -> None:
+        self._first = kind, text
+        self._attribute.bytes_or_uri = text
+        self._state = ParserState.URI_END
 
     def _start_uri_array(self, _: str) -> None:
         self._policy.report("uri-in-array", "expected a string for 'BulkDataURI', found an array")
@@ -414,21 +387,25 @@ class ContentParser(DocumentParser):
                 self._give_up(TokenType.END_ARRAY)
                 return
             self._attribute.bytes_or_uri = b""
+        elif self._attribute.content == Content.INVALID_BINARY:
+            self._attribute.bytes_or_uri = f"[{self._attribute.bytes_or_uri}]"
         self._state = ParserState.ATTRIBUTE
 
     def _null_binary(self, _: str) -> None:
         self._policy.report("null-value", "expected a string for 'InlineBinary', found null")
+        self._first = _NULL, ""
         self._attribute.bytes_or_uri = b""
         self._state = self._state_after_binary
 
     def _binary(self, text: str) -> None:
+        if self._state_after_binary != _ATTRIBUTE:
+            self._first = _STRING, text
         try:
             self._attribute.bytes_or_uri, is_odd = decode_any_base64(text)
         except ValueError as error:
             if not self._policy.accepts_wrong_values:
                 raise _not_base64(error) from None
-            self._attribute.bytes_or_uri = encode_basestring(text)
-            self._attribute.content = Content.INVALID_BINARY
+            self._attribute.set_invalid(*NO_BASE64, encode_basestring(text))
         else:
             if is_odd:
                 report_base64(self._policy.report)
@@ -455,95 +432,23 @@ class ContentParser(DocumentParser):
         return True
 
     def _continue_fragments(self, kind: int, text: str) -> None:
+        if self._keeps:
+            self._capture.add(kind, text)
         try:
             self._attribute.fragments.take(kind, text)
         except WrongValueError as error:
-            self._leave_out(DicomJsonError(str(error)), kind)
+            if self._keeps:
+                self._wrong_fragments(str(error))
+            else:
+                self._leave_out(DicomJsonError(str(error)), kind)
             return
         if self._attribute.fragments.is_complete:
+            self._attribute.fragments.text = self._capture.text if self._keeps else ""
             self._state = ParserState.ATTRIBUTE
 
-    # --- values that cannot be right ---------------------------------------------------------------------------
-
-    def _give_up(self, kind: int) -> None:
-        """Handle a token without a move: leave out the attribute, or raise."""
-        error = self._unexpected(kind)
-        if self._attribute.tag is None:
-            raise error
-        self._leave_out(error, kind)
-
-    def _unexpected(self, kind: int) -> InputError:
-        expected = EXPECTED[self._state]
-        if kind == TokenType.STRING_SEGMENT:
-            size = self._limits.segment_size
-            return LimitError(f"expected {expected}, found a string of more than {size} bytes", "segment_size")
-        return DicomJsonError(f"expected {expected}, found {_FOUND[kind]}")
-
-    def _leave_out(self, error: InputError, kind: int) -> None:
-        """Report a wrong value, and pass over the rest of the attribute."""
-        depth = OPEN_CONTAINERS[self._state]
-        if depth > 1 and self._state_after_value == _ATTRIBUTE:  # the value is not in an array
-            depth -= 1
-        if self._state in (ParserState.BINARY, ParserState.BINARY_PARTS) and self._state_after_binary != _ATTRIBUTE:
-            depth += 1
-        if self._state == ParserState.FRAGMENTS:
-            depth += self._attribute.fragments.depth
-        self._policy.reject_value(error.message, error)
-        self._attribute.abandon(self._state == ParserState.BINARY_PARTS)
-        self._reset_attribute()
-        self._skip(ParserState.DATASET, depth + (kind in (TokenType.START_OBJECT, TokenType.START_ARRAY)))
-        if not depth and kind in _WHOLE_VALUES:
-            self._state = ParserState.DATASET
-
-    def _not_an_attribute(self, text: str) -> None:
-        """Take JSON text in place of the object of an attribute."""
-        self._attribute.replace(text)
-        self._reset_attribute()
-        self._state = ParserState.DATASET
-
-    def _invalid_bulk(self, text: str) -> None:
-        """Take JSON text in place of base64 or of a URI; "" if it cannot be kept."""
-        is_binary = self._state_of_value == ParserState.BINARY
-        self._attribute.content = Content.INVALID_BINARY if is_binary else Content.INVALID_URI
-        self._attribute.bytes_or_uri = text
-        self._state = _ATTRIBUTE
-
-    def _start_other(self, kind: int, text: str = "") -> None:
-        """Start a value that fits no VR, which is kept as JSON text unless it is too long."""
-        if not self._policy.accepts_wrong_values:
-            self._give_up(kind)
-        self._state_of_value = self._state
-        self._capture = Capture(self._limits)
-        in_binary_array = self._state == ParserState.BINARY and self._state_after_binary != _ATTRIBUTE
-        if in_binary_array or self._state == ParserState.URI_IN_ARRAY:
-            self._capture.add(TokenType.START_ARRAY, "")  # whose other values follow
-        self._state = ParserState.OTHER
-        self._continue_other(kind, text)
-
-    def _continue_other(self, kind: int, text: str) -> None:
-        capture = self._capture
-        capture.add(kind, text)
-        if not capture.is_complete:
-            return
-        if self._state_of_value == ParserState.OPEN:
-            self._not_an_attribute(capture.text)
-        elif self._state_of_value in _STATES_OF_BULK:
-            # As a string, NaN would be base64 or a URI.
-            self._invalid_bulk("" if capture.has_nonfinite else capture.text)
-        else:
-            self._hold((OTHER, capture.text), len(capture.text))
-
     _moves: ClassVar[Moves] = {
-        **DocumentParser._moves,
-        ParserState.OPEN: {
-            TokenType.START_OBJECT: _open_attribute,
-            TokenType.STRING: lambda parser, text: parser._not_an_attribute(encode_basestring(text)),
-            TokenType.NUMBER: lambda parser, text: parser._not_an_attribute(json_number(text)),
-            TokenType.TRUE: lambda parser, _: parser._not_an_attribute("true"),
-            TokenType.FALSE: lambda parser, _: parser._not_an_attribute("false"),
-            TokenType.NULL: lambda parser, _: parser._not_an_attribute("null"),
-            TokenType.START_ARRAY: lambda parser, _: parser._start_other(TokenType.START_ARRAY),
-        },
+        **WrongValueParser._moves,
+        ParserState.OPEN: {**WrongValueParser._moves[ParserState.OPEN], TokenType.START_OBJECT: _open_attribute},
         ParserState.VALUE: {
             TokenType.START_ARRAY: _open_values,
             TokenType.NULL: _null_for_value,
@@ -554,26 +459,36 @@ class ContentParser(DocumentParser):
             TokenType.START_OBJECT: _scalar(_object_value),
             TokenType.STRING_SEGMENT: _scalar(_text_segment),
         },
-        ParserState.VR: {TokenType.STRING: _vr, TokenType.NULL: _null_vr},
+        ParserState.VR: {
+            **for_kinds(WrongValueParser._wrong_vr, _STRUCTURED_KINDS),
+            TokenType.STRING: _vr,
+            TokenType.NULL: _null_vr,
+        },
         ParserState.TEXT: {TokenType.STRING_SEGMENT: _text_segment, TokenType.STRING_END: _text_end},
         ParserState.OBJECT: {TokenType.PROPERTY_NAME: _object_name, TokenType.END_OBJECT: _object_end},
         ParserState.NAME: {TokenType.PROPERTY_NAME: _group_name, TokenType.END_OBJECT: _name_end},
-        ParserState.GROUP: {TokenType.STRING: _group_text, TokenType.NULL: _group_text},
+        ParserState.GROUP: {
+            **for_kinds(WrongValueParser._wrong_group, _STRUCTURED_KINDS),
+            TokenType.STRING: _group_text,
+            TokenType.NULL: _null_group,
+        },
         ParserState.URI: {
-            **_for_kinds(_start_other, _OTHER_KINDS),
+            **for_kinds(WrongValueParser._start_other, _OTHER_KINDS),
             TokenType.STRING: _uri,
             TokenType.NULL: _null_for_value,
             TokenType.START_ARRAY: _start_uri_array,
         },
         ParserState.URI_IN_ARRAY: {
-            **_for_kinds(_start_other, (*_OTHER_KINDS, TokenType.START_ARRAY)),
-            TokenType.STRING: _uri,
-            TokenType.NULL: _uri,
+            **for_kinds(WrongValueParser._start_other, _STRUCTURED_KINDS),
+            **for_kinds(_uri_in_array, (TokenType.STRING, TokenType.NULL)),
             TokenType.END_ARRAY: _end_uri_array,
         },
-        ParserState.URI_END: {TokenType.END_ARRAY: _end_uri_array},
+        ParserState.URI_END: {
+            **for_kinds(WrongValueParser._second_in_array, _ALL_KINDS),
+            TokenType.END_ARRAY: _end_uri_array,
+        },
         ParserState.BINARY: {
-            **_for_kinds(_start_other, _OTHER_KINDS),
+            **for_kinds(WrongValueParser._start_other, _OTHER_KINDS),
             TokenType.STRING: _binary,
             TokenType.STRING_SEGMENT: _binary_segment,
             TokenType.NULL: _null_binary,
@@ -581,7 +496,10 @@ class ContentParser(DocumentParser):
             TokenType.END_ARRAY: _end_binary_array,
         },
         ParserState.BINARY_PARTS: {TokenType.STRING_SEGMENT: _binary_segment, TokenType.STRING_END: _binary_end},
-        ParserState.BINARY_END: {TokenType.END_ARRAY: _end_binary_array},
+        ParserState.BINARY_END: {
+            **for_kinds(WrongValueParser._second_in_array, _ALL_KINDS),
+            TokenType.END_ARRAY: _end_binary_array,
+        },
         ParserState.VALUES: {
             TokenType.STRING: _string,
             TokenType.NUMBER: _number,
@@ -593,6 +511,5 @@ class ContentParser(DocumentParser):
             TokenType.STRING_SEGMENT: _text_segment,
             TokenType.END_ARRAY: _close_values,
         },
-        ParserState.OTHER: _for_kinds(_continue_other, TokenType),
-        ParserState.FRAGMENTS: _for_kinds(_continue_fragments, TokenType),
+        ParserState.FRAGMENTS: for_kinds(_continue_fragments, TokenType),
     }

@@ -40,6 +40,7 @@ class Fragments:
         depth: Number of open objects and arrays in the value.
         is_complete: True once the value has ended.
         has_reference: True if a fragment is a bulk data reference.
+        text: The JSON text of the value, or empty if it is not known.
     """
 
     def __init__(self, limits: Limits, report: Report) -> None:
@@ -54,6 +55,7 @@ class Fragments:
         self.depth = 0
         self.is_complete = False
         self.has_reference = False
+        self.text = ""
 
     def take(self, kind: int, text: str) -> None:
         """Take the next token of the value.
@@ -122,8 +124,8 @@ class Fragments:
 
     def json_text(self) -> str | None:
         """Return the value as JSON text, or None if it exceeds ``Limits.segment_size``."""
-        if self._size > self._limits.segment_size:
-            return None
+        if self.text or self._size > self._limits.segment_size:
+            return self.text or None
         return f"[{','.join(map(_json_text, self._held))}]"
 
 

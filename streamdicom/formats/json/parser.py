@@ -42,7 +42,7 @@ from streamdicom.formats.json.canonical import (
     read_gap,
     read_last_gap,
 )
-from streamdicom.formats.json.contents import ContentParser, with_kind
+from streamdicom.formats.json.contents import ContentParser
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy, before
 from streamdicom.formats.json.document import Move, Moves
 from streamdicom.formats.json.habits import FILE_META, GROUP_LENGTH, KEY_ORDER
@@ -51,6 +51,7 @@ from streamdicom.formats.json.keys import KEYS, tag_of
 from streamdicom.formats.json.native import NativeParser
 from streamdicom.formats.json.places import Cursor, JsonPlaces
 from streamdicom.formats.json.states import ParserState
+from streamdicom.formats.json.wrong_values import with_kind
 from streamdicom.formats.pixel_representation import learn_pixel_representation
 from streamdicom.formats.seen_tags import SeenTags
 from streamdicom.jsontext import DEPTHS, Origin, Stretch, Token, TokenType

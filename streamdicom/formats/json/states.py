@@ -49,6 +49,7 @@ class Content(IntEnum):
     INVALID_BINARY = 8  # an InlineBinary that is not base64
     FRAGMENTS = 9
     INVALID_URI = 10  # a BulkDataURI that is not a string
+    INVALID_FRAGMENTS = 11  # a DataFragment in another form
 
 
 OPEN_CONTAINERS: dict[int, int] = {

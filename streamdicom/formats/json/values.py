@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from _json import encode_basestring  # json takes long to import
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from sys import float_info
 
 from streamdicom._late import late_pattern
@@ -47,6 +47,7 @@ _NULL = int(TokenType.NULL)
 NAME = int(TokenType.START_OBJECT)  # the kind of a person name
 EMPTY_OBJECT = ("", "", "")  # known by its identity: it may be an item
 OTHER = int(TokenType.START_ARRAY)  # the kind of a value that fits no VR, as JSON text, empty if it was too long
+WRONG_NAME = int(TokenType.END_OBJECT)  # the kind of a person name with a group that is no text, as JSON text
 
 Held = tuple[int, Any]
 """A JSON value that is held until the VR is known: the type and the text of its token, or NAME and the groups."""
@@ -369,6 +370,7 @@ _KINDS = {
     _NULL: "null",
     NAME: "an object",
     OTHER: "an array, an object or a literal",
+    WRONG_NAME: "a component group that is not a string",
 }
 _INVALID_KINDS = {_STRING: "another string", _NUMBER: "another number", NAME: "another object"}
 
@@ -376,10 +378,31 @@ _INVALID_KINDS = {_STRING: "another string", _NUMBER: "another number", NAME: "a
 # --- JSON text ------------------------------------------------------------------------------------------------
 
 
-def json_values(held: Iterable[Held]) -> str | None:
-    """Return the JSON text of an array of values, or None if a value was too long."""
-    texts = [_json_value(kind, text) for kind, text in held]
+def json_values(held: Iterable[Held], names: Mapping[int, str]) -> str | None:
+    """Return the JSON text of an array of values, or None if a value was too long.
+
+    Args:
+        held: The values.
+        names: The JSON text of some person names, by their index.
+    """
+    texts = [names.get(index) or _json_value(kind, text) for index, (kind, text) in enumerate(held)]
     return None if "" in texts else f"[{','.join(texts)}]"
+
+
+def json_name(groups: Mapping[str, str | None]) -> str:
+    """Return the JSON text of a person name with some component groups.
+
+    >>> json_name({"Ideographic": None, "Alphabetic": "a"})
+    '{"Ideographic":null,"Alphabetic":"a"}'
+    """
+    members = [f'"{name}":{"null" if text is None else encode_basestring(text)}' for name, text in groups.items()]
+    return f"{{{','.join(members)}}}"
+
+
+def must_precede_vr(vr: str, held: Iterable[Held]) -> bool:
+    """Return True if an object would be an item or a name after this ``vr``."""
+    kinds = {"SQ": (NAME, WRONG_NAME), "PN": ()}.get(vr)
+    return kinds is not None and any(kind in kinds or (kind == OTHER and text[:1] == "{") for kind, text in held)
 
 
 def _json_value(kind: int, text: Any) -> str:
@@ -388,11 +411,7 @@ def _json_value(kind: int, text: Any) -> str:
     if kind == _NULL:
         return "null"
     if kind == NAME:
-        groups = [
-            f'"{name}":{encode_basestring(group)}' for name, group in zip(NAME_GROUPS, text, strict=True) if group
-        ]
-        # Without any group, a name would be an item.
-        return f"{{{','.join(groups)}}}" if groups or text is EMPTY_OBJECT else '{"Alphabetic":""}'
+        return json_name({name: group for name, group in zip(NAME_GROUPS, text, strict=True) if group})
     if kind == _NUMBER and nonfinite(text) is not None:
         return f'"{text}"'
     return str(text)

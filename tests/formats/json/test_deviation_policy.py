@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import pytest
 
 import streamdicom
 from streamdicom import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
+from streamdicom.dicom import VRS
 from streamdicom.errors import DicomJsonError, InputError, JsonSyntaxError, LimitError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.json import JsonParser
@@ -785,10 +787,48 @@ WRONG: list[tuple[str, str | None]] = [
     ("true", "true"),
     ("[1,[2]]", "[1,[2]]"),
     # a structure that does not fit
-    ('{"vr":5,"Value":[1]}', None),
-    ('{"vr":{"a":[1]},"Value":[1]}', None),
+    *(
+        (text, text)
+        for text in (
+            '{"vr":5,"Value":[1]}',
+            '{"vr":{"a":[1]},"Value":[1]}',
+            '{"vr":[],"Value":["a",{"00100020":{"vr":"LO"}}]}',
+            '{"vr":["LO"],"InlineBinary":"AAE="}',
+            '{"vr":true}',
+            '{"vr":false,"x":[1],"vr":"LO","Value":["a"]}',
+            '{"Value":["a"],"vr":5}',
+            '{"Value":[],"vr":1.50,"Value":["a"]}',
+            '{"Value":[{"Ideographic":"a","Alphabetic":null},{}],"vr":5}',
+            '{"BulkDataURI":"a","vr":5}',
+            '{"InlineBinary":"AAE=","vr":{}}',
+            '{"InlineBinary":["A*"],"vr":{}}',
+            '{"DataFragment":[null,{"InlineBinary":"AAE="}],"vr":[null]}',
+            '{"DataFragment":5,"vr":5}',
+            '{"vr":null,"Value":[1]}',
+            '{"vr":null,"vr":5,"Value":[1]}',
+            '{"vr":"","Value":[1]}',
+        )
+    ),
+    ('{"x":1,"VR":5,"value":[1]}', '{"vr":5,"value":[1]}'),
+    ('{"vr":NaN,"Value":["a"]}', None),
+    ('{"vr":5,"InlineBinary":NaN}', None),
+    ('{"InlineBinary":NaN,"vr":5}', None),
     ('{"vr":"OB","InlineBinary":5}', '{"vr":"OB","InlineBinary":5}'),
-    ('{"vr":"OB","InlineBinary":["AAE=","AAE="]}', None),
+    *(
+        (text, text)
+        for text in (
+            '{"vr":"OB","InlineBinary":["AAE=","AAI="]}',
+            '{"vr":"OB","InlineBinary":["AAE",5,{"a":[null]}]}',
+            '{"vr":"OB","InlineBinary":[null,"AAE="]}',
+            '{"vr":"OB","InlineBinary":["AAE=",null]}',
+            '{"vr":"OB","InlineBinary":["A*A=","AAE="]}',
+            '{"vr":"OB","InlineBinary":["A*A="]}',
+            '{"vr":"US","InlineBinary":["AAE=",[],true]}',
+            '{"InlineBinary":["AAE=","AAI="]}',
+        )
+    ),
+    ('{"InlineBinary":["AAE=","AAI="],"vr":"OB"}', '{"vr":"OB","InlineBinary":["AAE=","AAI="]}'),
+    ('{"vr":"OB","InlineBinary":["AAE=",NaN]}', None),
     ('{"vr":"OB","InlineBinary":[5,6]}', '{"vr":"OB","InlineBinary":[5,6]}'),
     ('{"vr":"OB","InlineBinary":[{"a":[1]},"AAE=",null]}', '{"vr":"OB","InlineBinary":[{"a":[1]},"AAE=",null]}'),
     ('{"InlineBinary":[5,6],"vr":"OB"}', '{"vr":"OB","InlineBinary":[5,6]}'),
@@ -802,15 +842,57 @@ WRONG: list[tuple[str, str | None]] = [
     ('{"vr":"US","Value":[NaN]}', '{"vr":"US","Value":["NaN"]}'),
     ("NaN", '"NaN"'),
     ('{"vr":"OB","InlineBinary":[["AAE="]]}', '{"vr":"OB","InlineBinary":[["AAE="]]}'),
-    ('{"vr":"OB","BulkDataURI":["a","b"]}', None),
+    *(
+        (text, text)
+        for text in (
+            '{"vr":"OB","BulkDataURI":["a","b"]}',
+            '{"vr":"OB","BulkDataURI":["a",5,false]}',
+            '{"vr":"OB","BulkDataURI":[null,"","b"]}',
+            '{"vr":"OB","BulkDataURI":["",{"a":[]}]}',
+            '{"vr":"LO","BulkDataURI":["a",["b"]]}',
+            '{"BulkDataURI":["a","b"]}',
+        )
+    ),
+    ('{"BulkDataURI":["a","b"],"vr":"OB"}', '{"vr":"OB","BulkDataURI":["a","b"]}'),
+    ('{"vr":"OB","BulkDataURI":["a",Infinity]}', None),
     ('{"vr":"OB","BulkDataURI":[["a"]]}', '{"vr":"OB","BulkDataURI":[["a"]]}'),
     ('{"vr":"OB","BulkDataURI":{"a":"b"}}', '{"vr":"OB","BulkDataURI":{"a":"b"}}'),
-    ('{"vr":"PN","Value":[{"Alphabetic":5}]}', None),
-    ('{"vr":"PN","Value":{"Alphabetic":{"a":1}}}', None),
-    ('{"vr":"OB","DataFragment":[5,{"InlineBinary":"AAE="}]}', None),
-    ('{"vr":"OB","DataFragment":{"InlineBinary":"AAE="}}', None),
-    ('{"vr":"OB","DataFragment":[null,{"InlineBinary":5}]}', None),
-    ('{"vr":"OB","DataFragment":[null,{"InlineBinary":"A"}]}', None),
+    *(
+        (text, text)
+        for text in (
+            '{"vr":"PN","Value":[{"Alphabetic":5}]}',
+            '{"vr":"PN","Value":[{"Ideographic":["a"]},{"Alphabetic":"b"}]}',
+            '{"vr":"PN","Value":[{"Phonetic":null,"Alphabetic":"a","Ideographic":{"a":1},"Alphabetic":"b","x":1}]}',
+            '{"vr":"PN","Value":[{},{"Alphabetic":""},{"Ideographic":"a","Alphabetic":null},{"Alphabetic":true}]}',
+            '{"vr":"LO","Value":[{"Alphabetic":5}]}',
+            '{"Value":[{"Alphabetic":5}]}',
+            '{"Value":[{"Alphabetic":5},{"00100020":{"vr":"LO"}}],"vr":"SQ"}',
+            '{"Value":[{},5],"vr":"SQ"}',
+            '{"Value":[{"Alphabetic":"a"},{"x":5}],"vr":"PN"}',
+        )
+    ),
+    ('{"Value":[{"Alphabetic":5}],"vr":"PN"}', '{"vr":"PN","Value":[{"Alphabetic":5}]}'),
+    ('{"vr":"PN","Value":{"Alphabetic":{"a":1}}}', '{"vr":"PN","Value":[{"Alphabetic":{"a":1}}]}'),
+    ('{"vr":"PN","Value":[{"Alphabetic":NaN}]}', None),
+    *(
+        (text, text)
+        for text in (
+            '{"vr":"OB","DataFragment":[5,{"InlineBinary":"AAE="}]}',
+            '{"vr":"OB","DataFragment":{"InlineBinary":"AAE="}}',
+            '{"vr":"OB","DataFragment":[null,{"InlineBinary":5}]}',
+            '{"vr":"OB","DataFragment":[null,{"InlineBinary":"AAE"},{"InlineBinary":"A"}]}',
+            '{"vr":"OB","DataFragment":[null,{"InlineBinary":null}]}',
+            '{"vr":"OB","DataFragment":[{"BulkDataURI":["a"]},{}]}',
+            '{"vr":"OB","DataFragment":[{"x":"AAE="}]}',
+            '{"vr":"OB","DataFragment":[[],true]}',
+            '{"vr":"OB","DataFragment":5}',
+            '{"vr":"OB","DataFragment":"AAE="}',
+            '{"vr":"OB","DataFragment":null}',
+            '{"DataFragment":[5]}',
+        )
+    ),
+    ('{"DataFragment":[5],"vr":"OB"}', '{"vr":"OB","DataFragment":[5]}'),
+    ('{"vr":"OB","DataFragment":[{"InlineBinary":NaN}]}', None),
 ]
 
 
@@ -828,10 +910,11 @@ def test_wrong_value_costs_one_element(members: str, kept: str | None, place: st
     for on_error in ("skip", "keep"):
         events, deviations, error = _read(text, ReadOptions(on_error=on_error))  # type: ignore[arg-type]
         assert error is None
-        assert deviations[-1].code == "wrong-value"
-        assert deviations[-1].location.tag_path == path
-        vr = json.loads(kept).get("vr", "") if kept and kept.startswith("{") else ""
-        element_kept = [(EventType.JSON_ELEMENT, TAG, vr if vr != "XX" else "", kept)]
+        [wrong] = [one for one in deviations if one.code == "wrong-value"]
+        assert wrong.location.tag_path == path
+        found = re.search(r'^{"vr":"([^"]+)"|,"vr":"([^"]+)"}$', kept or "")
+        vr = found[found.lastindex or 0] if found else ""
+        element_kept = [(EventType.JSON_ELEMENT, TAG, vr if vr in VRS else "", kept)]
         expected = element_kept if on_error == "keep" and kept else []
         assert events == shown(around([*expected, ID]))
 
@@ -968,6 +1051,16 @@ WRONG_IN_PARTS: list[tuple[str, list[Event]]] = [
         sequence([], []),
     ),
     (f'"vr":"SQ","Value":[{{"00100020":{{"vr":"LO"}}}},"{LONG}",{{}}]', sequence([element("LO", tag=PATIENT_ID)], [])),
+    ('"Value":[{"00100020":{"vr":"LO"}},{}],"vr":5', sequence([element("LO", tag=PATIENT_ID)], [])),
+    ('"Value":[{"00100020":{"vr":"LO"}},{}],"vr":[5]', sequence([element("LO", tag=PATIENT_ID)], [])),
+    (
+        '"InlineBinary":"AAAAAAAAAAAAAAAA","vr":{}',
+        [start_parts(""), *segments("", bytes(9), bytes(3)), end_parts("UN")],
+    ),
+    (
+        '"vr":"OB","InlineBinary":["AAAAAAAAAAAAAAAA","AAE="]',
+        [start_parts("OB"), *segments("OB", bytes(9), bytes(3)), end_parts("OB")],
+    ),
 ]
 
 
@@ -986,12 +1079,72 @@ def test_wrong_value_in_parts_is_empty_or_ends_its_element(members: str, expecte
         assert events[-2:] == shown([ID, *in_dataset([])[1:]])
 
 
-def test_message_says_if_a_value_is_too_long_to_keep() -> None:
-    text = f'{{"{KEY}":{{"vr":"US","Value":[["{"ab" * 20}"]]}}{AFTER}'
+@each(
+    "members",
+    [
+        '{"vr":"US","Value":[["%s"]]}',
+        '["%s"]',
+        '{"vr":5,"Value":["%s"]}',
+        '{"vr":"OB","InlineBinary":["AAE=","%s"]}',
+        '{"vr":"OB","BulkDataURI":["a","%s"]}',
+        '{"vr":"OB","DataFragment":[5,"%s"]}',
+        '{"vr":"OB","DataFragment":"%s"}',
+        '{"vr":"PN","Value":[{"Alphabetic":["%s"]}]}',
+    ],
+)
+def test_message_says_if_a_value_is_too_long_to_keep(members: str) -> None:
+    text = f'{{"{KEY}":{members % ("ab" * 20)}{AFTER}'
     events, deviations, error = _read(text, ReadOptions(on_error="keep", limits=Limits(segment_size=40)))
     assert error is None
     assert events == shown(in_dataset([ID]))
-    assert "too long to be kept" in deviations[0].message
+    assert "too long to be kept" in deviations[-1].message
+
+
+def test_wrong_vr_after_delivered_values_costs_itself_only() -> None:
+    values = f'{{"{KEY}":{{"Value":["a","b","c","d"],"vr":{{"a":[1]}},"x":1}}{AFTER}'
+    numbers = '{"00280010":{"Value":[1,2,3,4],"vr":5},"00280011":{"vr":"US"}}'
+    options = ReadOptions(on_error="keep", limits=SMALL)
+    events, deviations, error = _read(values, options)
+    assert error is None
+    expected = [start_parts(""), some("", "a", "b", "c"), some("UC", "d"), end_parts("UC"), ID]
+    assert events == shown(in_dataset(expected))
+    assert deviations[0].message == "expected a string for 'vr', found an object"
+    events, deviations, error = _read(numbers, options)
+    assert error is None
+    assert [(kind, vr, value) for kind, _, vr, value in events[1:-2]] == [
+        ("START_ELEMENT", "US", "None"),
+        ("VALUES", "US", "(1, 2, 3)"),
+        ("VALUES", "US", "(4,)"),
+        ("END_ELEMENT", "US", "None"),
+    ]
+    assert [one.code for one in deviations] == ["wrong-value"]
+
+
+def test_wrong_name_among_many_is_empty() -> None:
+    names = ",".join(['{"Alphabetic":"a"}', '{"Alphabetic":[5]}', *['{"Alphabetic":"b"}'] * 3])
+    text = f'{{"{KEY}":{{"vr":"PN","Value":[{names}]}}{AFTER}'
+    events, deviations, error = _read(text, ReadOptions(on_error="keep", limits=Limits(values_per_event=3)))
+    assert error is None
+    a, b = ("a", "", ""), ("b", "", "")
+    expected = [start_parts("PN"), some("PN", a, None, b), some("PN", b, b), end_parts("PN"), ID]
+    assert events == shown(in_dataset(expected))
+    assert [one.code for one in deviations] == ["wrong-value"]
+
+
+def test_kept_elements_of_several_documents_have_their_places() -> None:
+    kept = ['{"vr":5,"Value":["a"]}', '{"vr":"OB","BulkDataURI":["a","b"]}', '{"vr":"PN","Value":[{"Alphabetic":5}]}']
+    text = "\n".join([f'{{"{KEY}":{one}{AFTER}' for one in kept])
+    events, deviations, error = _read(text, ReadOptions(on_error="keep"))
+    assert error is None
+    assert events == shown(
+        event
+        for index, (one, vr) in enumerate(zip(kept, ("", "OB", "PN"), strict=True))
+        for event in in_dataset([(EventType.JSON_ELEMENT, TAG, vr, one), ID], index)
+    )
+    places = [one.location for one in deviations if one.code == "wrong-value"]
+    assert [(place.dataset_index, place.tag_path) for place in places] == [(0, KEY), (1, KEY), (2, KEY)]
+    ends = [text.index(one) + len(one) - 1 for one in kept]
+    assert [place.byte_offset for place in places] == ends
 
 
 def test_long_inline_binary_of_another_vr_is_un() -> None:

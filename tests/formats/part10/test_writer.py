@@ -481,6 +481,16 @@ def test_fragments_by_reference_are_refused(format: Any) -> None:
         write_events(iter_events(text.encode()), io.BytesIO(), format=format)
 
 
+@each("format", ["dicom", "xml"])
+@each("value", ["5", '[{"InlineBinary":"!"}]', '[{"BulkDataURI":5}]', '[{"BulkDataURI":"a"},5]', '{"BulkDataURI":"a"}'])
+def test_wrong_fragments_are_written_as_text(format: Any, value: str) -> None:
+    kept = f'{{"vr":"OB","DataFragment":{value}}}'
+    target = io.BytesIO()
+    options = ReadOptions(on_error="keep", on_deviation=lambda _: None)
+    write_events(iter_events(f'{{"7FE00010":{kept}}}'.encode(), options=options), target, format=format)
+    assert (0x7FE00010, "UT", (kept,)) in [event[1:] for event in iter_events(target.getvalue())]
+
+
 def test_file_meta_information_is_completed() -> None:
     data = write([START, element(SOP_CLASS, "UI", "1.2.3"), element(SOP_INSTANCE, "UI", "1.2.4"), END])
     assert data[:132] == bytes(128) + b"DICM"
