@@ -117,7 +117,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "several-contents": _Row(
         _ERROR,
-        "more than one of Value, InlineBinary and BulkDataURI (PS3.18 F.2.2); "
+        "more than one of Value, InlineBinary and BulkDataURI in an attribute (PS3.18 F.2.2) or a fragment; "
         "the first of Value and InlineBinary counts, and a reference counts only alone",
         '{"00091001":{"vr":"OB","BulkDataURI":"x","InlineBinary":"AAE="}}',
     ),

@@ -309,7 +309,7 @@ def _has_reference(attribute: dict[str, Any]) -> bool:
 
 
 def _is_fragment(fragment: Any) -> bool:
-    return isinstance(fragment, dict) and all(type(member) is str for member in fragment.values())
+    return isinstance(fragment, dict) and len(fragment) < 2 and all(type(member) is str for member in fragment.values())
 
 
 def _value_in(tag: int, attribute: dict[str, Any], text: str) -> tuple[str, tuple[Any, ...]]:

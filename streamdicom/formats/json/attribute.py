@@ -424,8 +424,8 @@ class Attribute:
     def _end_fragments(self, tag: int, vr: str) -> None:
         if VRS[vr].form is not Form.BINARY:
             self._give_up(f"expected a binary VR for 'DataFragment', found {vr}")
-        elif self.fragments.has_reference:
-            text = self._json_text()  # no event can carry a reference to a fragment
+        elif self.fragments.has_reference or (self.fragments.has_several and self._policy.keeps):
+            text = self._json_text()  # no event can carry a reference to a fragment, or several members
             if text is None:
                 self._give_up("expected short fragments beside a reference, found long ones")
             else:

@@ -1,7 +1,8 @@
 """Encapsulated pixel data in the form of dcm4che, which is not in PS3.18 F.
 
 ``"DataFragment": [null, {"InlineBinary": "..."}, {"BulkDataURI": "..."}]`` lists the Basic Offset Table and the
-fragments (PS3.5 A.4). Empty ones are null. Fragments are held until the list ends: only then is it known whether all
+fragments (PS3.5 A.4). Empty ones are null. Of several members of a fragment, the first InlineBinary counts, and a
+reference counts only alone. Fragments are held until the list ends: only then is it known whether all
 of them are inline, and START_FRAGMENT needs the length of each.
 """
 
@@ -40,6 +41,7 @@ class Fragments:
         depth: Number of open objects and arrays in the value.
         is_complete: True once the value has ended.
         has_reference: True if a fragment is a bulk data reference.
+        has_several: True if a fragment has several members.
         text: The JSON text of the value, or empty if it is not known.
     """
 
@@ -50,11 +52,12 @@ class Fragments:
         self._held: list[bytes | str] = []  # data, or the URI of a reference
         self._data = bytearray()  # of the current fragment
         self._uri = ""
+        self._seen: list[str] = []  # its members
         self._decoder = Base64Decoder(is_lenient=True)
         self._member = ""
         self.depth = 0
         self.is_complete = False
-        self.has_reference = False
+        self.has_reference = self.has_several = False
         self.text = ""
 
     def take(self, kind: int, text: str) -> None:
@@ -67,6 +70,10 @@ class Fragments:
         if self._member:
             self._take_content(kind, text)
         elif self.depth == 2 and kind == _PROPERTY_NAME and text in ("InlineBinary", "BulkDataURI"):
+            if self._seen:
+                self.has_several = True
+                self._report("several-contents", "expected one member in a fragment, found several")
+            self._seen.append(text)
             self._member = text
             self._decoder = Base64Decoder(is_lenient=True)
         elif (self.depth, kind) in ((0, _START_ARRAY), (1, _START_OBJECT)):
@@ -75,9 +82,10 @@ class Fragments:
             self._add(b"")
         elif self.depth == 2 and kind == _END_OBJECT:
             self.depth = 1
-            self._add(self._uri or bytes(self._data))
+            self._add(bytes(self._data) if "InlineBinary" in self._seen else self._uri or b"")
             self._data.clear()
             self._uri = ""
+            self._seen.clear()
         elif self.depth == 1 and kind == _END_ARRAY:
             self.depth = 0
             self.is_complete = True
@@ -93,13 +101,15 @@ class Fragments:
             self._uri = text
         else:
             try:
-                self._data += self._decoder.feed(text)
+                data = self._decoder.feed(text)
                 if is_last:
-                    self._data += self._decoder.close()
+                    data += self._decoder.close()
             except ValueError as error:
                 raise WrongValueError(f"expected a base64 string in a fragment, found {error}") from None
             if is_last and self._decoder.is_odd:
                 report_base64(self._report)
+            if self._seen.count("InlineBinary") == 1:
+                self._data += data
         self._check(len(self._data) + len(self._uri))
         if is_last:
             self._member = ""

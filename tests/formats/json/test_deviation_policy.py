@@ -951,6 +951,32 @@ def test_name_with_too_many_groups_has_the_others_in_the_third(groups: str, expe
         assert streamdicom.loads(streamdicom.dumps(dataset), options=quiet) == dataset
 
 
+@each(
+    ("members", "data"),
+    [
+        ('"InlineBinary":"AAE=","BulkDataURI":"a"', b"\0\1"),
+        ('"BulkDataURI":"a","InlineBinary":"AAE="', b"\0\1"),
+        ('"InlineBinary":"AAE=","InlineBinary":"AgI="', b"\0\1"),
+        ('"InlineBinary":"","InlineBinary":"AgI="', b""),
+    ],
+)
+def test_second_member_of_a_fragment_is_reported(members: str, data: bytes) -> None:
+    kept = f'{{"vr":"OB","DataFragment":[null,{{{members}}},{{"InlineBinary":"/9g="}}]}}'
+    text = f'{{"7FE00010":{kept}}}'
+    fragments = [
+        (kind, 0x7FE00010, "OB", value)
+        for fragment in (data, b"\xff\xd8")
+        for kind, value in ((EventType.START_FRAGMENT, len(fragment)), (EventType.LAST_SEGMENT, fragment))
+    ]
+    expected = [*FRAGMENTS[:3], *fragments, FRAGMENTS[-1]]
+    for options in (ReadOptions(), ReadOptions(on_error="skip"), ReadOptions(on_error="keep")):
+        events, deviations, error = _read(text, options)
+        assert error is None
+        element_kept = [(EventType.JSON_ELEMENT, 0x7FE00010, "OB", kept)]
+        assert events == shown(in_dataset(element_kept if options.on_error == "keep" else expected))
+        assert [one.code for one in deviations] == ["data-fragment", "several-contents"]
+
+
 @pytest.mark.parametrize("on_error", ["skip", "keep"])
 @pytest.mark.parametrize("value", ["[" * 300 + "1" + "]" * 300, '{"a":' * 300 + "1" + "}" * 300])
 def test_wrong_value_may_nest_up_to_the_limit(value: str, on_error: Any) -> None:
