@@ -307,7 +307,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "wrong-value": _Row(
         _ERROR,
-        "a value that its VR cannot have, or a vr or attribute of another type (PS3.5 6.2); ReadOptions.on_error decides",
+        "a value that its VR cannot have, or a vr or element of another type (PS3.5 6.2); ReadOptions.on_error decides",
         '{"00280010":{"vr":"US","Value":["many"]}}',
     ),
     # values by their VR and the data dictionary, which validate checks

@@ -394,7 +394,7 @@ class Deidentifier:
             self._pass(event)
             self._change = change
             return ((START_ELEMENT, tag, vr, None),)
-        if all(one in _EMPTY for one in value):
+        if not value or (all(one in _EMPTY for one in value) and (action == "U" or vr in _DATES)):
             return ((ELEMENT, tag, vr, value),)
         if action == "U":
             value = [one for text in value if isinstance(text, bytes) for one in uid_text(text).split("\\")] or value

@@ -739,3 +739,11 @@ def test_values_without_content_stay_also_in_parts(values: list[None]) -> None:
     for limits in (None, Limits(values_per_event=1)):
         found = _run(document, "retain-modified-dates", limits=limits)
         assert found["00080012"] == {"vr": "DA", "Value": values}
+
+
+@each("values", [[None, None], [None, None, None], ["a", "b"]])
+def test_descriptors_are_the_same_in_parts(values: list[None | str]) -> None:
+    document = {tag: {"vr": "LO", "Value": values} for tag in ("00081030", "00181030")}
+    whole = _run(document, "clean-descriptors")
+    assert _run(document, "clean-descriptors", limits=Limits(values_per_event=1)) == whole
+    assert "00081030" not in whole
