@@ -742,7 +742,7 @@ def test_values_without_content_stay_also_in_parts(values: list[None]) -> None:
 
 
 @each("values", [[None, None], [None, None, None], ["a", "b"]])
-def test_descriptors_are_the_same_in_parts(values: list[None | str]) -> None:
+def test_descriptors_are_the_same_in_parts(values: list[str | None]) -> None:
     document = {tag: {"vr": "LO", "Value": values} for tag in ("00081030", "00181030")}
     whole = _run(document, "clean-descriptors")
     assert _run(document, "clean-descriptors", limits=Limits(values_per_event=1)) == whole
