@@ -182,11 +182,17 @@ class ElementOutput(Writer):
         """Return the VR that readers of implicit VR give an element of defined length."""
         return self._items[-1].facts.effective_vr(tag, "", 0)
 
+    def _note_unknown_text(self, vr: str, read_vr: str, *, is_plain: bool) -> None:
+        """Remember UN that a second pass would read as text, and encode again."""
+        if vr == "UN" and not is_plain and (read_vr == "SQ" or VRS[read_vr].character_set):
+            self._has_extended_text = True
+
     def _long_error(self, tag: int, vr: str) -> OutputError | None:
         """Return an error for a long value that readers of implicit VR would change."""
         if not self._is_implicit:
             return None
         read_vr = self._read_vr(tag)
+        self._note_unknown_text(vr, read_vr, is_plain=False)
         if read_vr == "SQ":  # the value is not searched for items
             return OutputError(NOT_ITEMS)
         return None if is_long_read_alike(tag, vr, read_vr) else read_vr_error(read_vr, vr)

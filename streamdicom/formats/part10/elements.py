@@ -371,7 +371,7 @@ class ElementParser(LongValueParser):
         return self._move(ParserState.ITEMS)
 
     def _too_deep(self, size: int) -> bool:
-        """Read UN, or a private sequence, as UN again if it nests too deep.
+        """Read a sequence that was UN, or private in implicit VR, as UN.
 
         Raises:
             LimitError: The sequences are in neither.

@@ -405,7 +405,7 @@ def bytes_of_engine(*, implicit: bool) -> WriteRun:
 
 def most_sequences(limits: Limits) -> int:
     """Return how many sequences may be nested; see ``Limits.depth``."""
-    return (limits.depth - 4) // 3
+    return max(0, (limits.depth - 4) // 3)
 
 
 def output_form(options: WriteOptions) -> Any:
@@ -417,4 +417,4 @@ def output_form(options: WriteOptions) -> Any:
     # In implicit VR, the writer must see what readers may take for items.
     if _native.functions is None or options.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN:
         return None
-    return _native.functions.OutputForm.part10(max_sequences=max(0, most_sequences(options.limits)))
+    return _native.functions.OutputForm.part10(max_sequences=most_sequences(options.limits))

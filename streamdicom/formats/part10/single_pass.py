@@ -215,6 +215,7 @@ class SinglePassWriter(BinaryOutput):
     def _check_read_vr(self, tag: int, vr: str, values: tuple[Any, ...], data: bytes) -> None:
         """Check that readers of implicit VR find the values in a value field."""
         read_vr = self._read_vr(tag)
+        self._note_unknown_text(vr, read_vr, is_plain=data.isascii())
         if read_vr == "SQ":
             from streamdicom.formats.part10.recode import reads_as_items  # which needs the parser
 
@@ -265,8 +266,8 @@ class SinglePassWriter(BinaryOutput):
         if len(self._items) > self._max_sequences:
             raise OutputError(f"more than {self._max_sequences} nested sequences; Limits.depth sets the bound")
         self._begin(tag)
-        read_vr = self._items[-1].facts.effective_vr(tag, "", UNDEFINED_LENGTH) if self._is_implicit else "SQ"
-        if read_vr != "SQ":
+        read_vr = self._read_vr(tag) if self._is_implicit else "SQ"
+        if read_vr not in ("SQ", "UN"):
             self._leave_out(tag, read_vr_error(read_vr, "SQ"))
             return
         header = self._header(tag, "SQ", UNDEFINED_LENGTH)

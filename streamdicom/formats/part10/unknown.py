@@ -23,8 +23,8 @@ _KIND, _VR = itemgetter(0), itemgetter(2)
 class UnknownReader:
     """Gives UN the VR that it has after a DICOM file (PS3.5 6.2.2).
 
-    It is that of the dictionary, also the private one, if the bytes fit it. Values in parts, of more than 64 KiB, stay
-    UN.
+    It is that of the dictionary, also the private one, if the bytes fit it. Values in parts, of more than 64 KiB of
+    base64, stay UN.
 
     Args:
         limits: The limits of the parser that made the events.

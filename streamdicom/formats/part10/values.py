@@ -15,6 +15,7 @@ from streamdicom.dicom import (
     UNDECODABLE,
     VRS,
     CharacterSets,
+    Definition,
     Form,
     TextDecoder,
     TextEncoder,
@@ -31,7 +32,7 @@ from streamdicom.errors import LimitError, OutputError
 from streamdicom.events import LAST_SEGMENT, SEGMENT, VALUES, Event
 from streamdicom.formats.element_rules import check_values
 from streamdicom.formats.part10.context import possible_vrs
-from streamdicom.formats.part10.headers import LENGTH_16, write_header
+from streamdicom.formats.part10.headers import TAG
 from streamdicom.formats.part10.runs import MISMATCHES
 from streamdicom.formats.writer import several_binary_values, value_error
 
@@ -41,6 +42,7 @@ _MAX_VALUE_LENGTH = 64 * 1024  # characters of a value that is not delivered in 
 _BATCH_SIZE = 4096  # values in one event
 _TEXT_FORMS = frozenset({Form.TEXT, Form.DECIMAL, Form.PERSON_NAME})
 _MAGIC, _PREAMBLE_SIZE = b"DICM", 128  # at the start of a file (PS3.10 7.1)
+_MAX_CREATORS = 64  # that are looked up for one element
 
 
 STRIPPED_VRS = frozenset({"AE", "DS", "IS", "UI", "UR"})
@@ -300,7 +302,7 @@ def has_odd_length(values: tuple[Any, ...]) -> bool:
 
 
 def is_number_in_dictionary(tag: int, parts: list[bytes]) -> bool:
-    """Return whether readers of explicit VR take UN for numbers if its length fits.
+    """Return whether readers of explicit VR may take UN for numbers if it fits.
 
     They give UN the VR of the dictionary (PS3.5 6.2.2), and private elements that of pydicom's private dictionary.
 
@@ -308,13 +310,32 @@ def is_number_in_dictionary(tag: int, parts: list[bytes]) -> bool:
         tag: The tag.
         parts: The bytes before the element, as far as they are in memory.
     """
-    definition = definition_of(tag)
     if is_private(tag):
-        creator = _creator(tag, b"".join(parts))
-        if creator is None:
-            return True
-        definition = private_definition(tag, creator)
+        return _may_be_private_number(tag, b"".join(parts))
+    return _has_numbers(definition_of(tag))
+
+
+def _has_numbers(definition: Definition | None) -> bool:
     return definition is not None and all(VRS[vr].code for vr in definition.vrs)
+
+
+def _may_be_private_number(tag: int, data: bytes) -> bool:
+    """Return whether a creator in the bytes before a private element makes it numbers.
+
+    The bytes are not parsed, so creators in items that have ended, and others, count too.
+    """
+    if not data.startswith(_MAGIC, _PREAMBLE_SIZE):  # some have left the memory
+        return True
+    start = TAG.pack(tag >> 16, tag >> 8 & 0xFF)
+    place = data.find(start)
+    for _ in range(_MAX_CREATORS):
+        if place < 0:
+            return False
+        creator = data[place + 8 : place + 8 + int.from_bytes(data[place + 6 : place + 8], "little")].decode("latin-1")
+        if data[place + 4 : place + 6] != b"LO" or _has_numbers(private_definition(tag, creator_of((creator,)))):
+            return True
+        place = data.find(start, place + 1)
+    return True
 
 
 def is_read_alike(tag: int, vr: str, read_vr: str, values: tuple[Any, ...], data: bytes) -> bool:
@@ -367,17 +388,3 @@ def _texts(vr: str, data: bytes) -> list[str]:
     """Return the texts that readers find in a value field, without its character set."""
     values: tuple[Any, ...] = SPLITTERS[vr](data.decode("latin-1"))
     return [join_name(value) if isinstance(value, tuple) else value or "" for value in values]
-
-
-def _creator(tag: int, data: bytes) -> str | None:
-    """Return the creator of a private element by the bytes before it, in explicit VR.
-
-    Returns:
-        "" for a block without a creator; None if the creator may be in bytes that are not there.
-    """
-    header = write_header(tag & 0xFFFF0000 | tag >> 8 & 0xFF, "LO", 0, implicit=False)
-    start = data.rfind(header[: -LENGTH_16.size]) + len(header)
-    if start < len(header):
-        return "" if data.startswith(_MAGIC, _PREAMBLE_SIZE) else None
-    end = start + LENGTH_16.unpack_from(data, start - LENGTH_16.size)[0]
-    return creator_of((data[start:end].decode("latin-1"),))

@@ -1111,7 +1111,7 @@ def test_long_values_and_sequences_in_file_meta_are_refused(content: bytes) -> N
 
 def test_nested_sequences_are_bounded_by_the_limits() -> None:
     # The data set and the elements of the last item take four, see ``Limits.depth``.
-    for depth, most in ((10, 2), (12, 2), (13, 3), (256, 84)):
+    for depth, most in ((1, 0), (10, 2), (12, 2), (13, 3), (256, 84)):
         options = ReadOptions(limits=Limits(depth=depth))
         for to in LAYOUTS:
             for open_, item in ((to.sequence, to.item), (to.open_sequence, to.open_item)):

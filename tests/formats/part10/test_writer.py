@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from struct import pack, unpack
+from time import process_time
 from typing import Any, BinaryIO
 
 import pytest
@@ -359,19 +360,21 @@ def test_representation_of_an_item_ends_with_it() -> None:
             write([START, *events], options)
 
 
-@each(("tag", "vr"), [(0x54000110, "OW"), (0x00100020, "LO"), (0x7FE00010, "OB")])
+@each(("tag", "vr"), [(0x54000110, "OW"), (0x00100020, "LO"), (0x7FE00010, "OW"), (0x00093001, "LO")])
 @pytest.mark.filterwarnings("ignore:wrong-value")
 def test_sequence_that_readers_of_implicit_vr_take_for_values_is_refused(tag: int, vr: str) -> None:
     nested = sequence(REFERENCES, [element(PRIVATE, "LO", "a")])
     name, last = element(0x00080060, "CS", "CT"), element(0xFFFCFFFC, "OB", b"ab")
-    wrong = [*sequence(tag, [name, *nested]), last]
+    creator = [element(0x00090030, "LO", "GEMS_IDEN_01")] if tag == 0x00093001 else []
+    wrong = [*creator, *sequence(tag, [name, *nested]), last]
     for events in ([name, *wrong], [name, *sequence(REFERENCES, wrong)]):
         write([START, *events, END], WriteOptions())
         for _ in range(2):
             with pytest.raises(OutputError, match=f"expected VR {vr}, which readers of implicit VR take, found SQ"):
                 write([START, *events, END], WriteOptions(transfer_syntax=IMPLICIT.uid))
         found = read(write([START, *events, END], WriteOptions(transfer_syntax=IMPLICIT.uid, on_error="skip")))
-        expected = [name, *sequence(REFERENCES, [last])] if len(events) > len(wrong) + 1 else [name, last]
+        rest = [*creator, last]
+        expected = [name, *sequence(REFERENCES, rest)] if len(events) > len(wrong) + 1 else [name, *rest]
         assert found == expected
 
 
@@ -379,6 +382,44 @@ def test_sequence_of_unknown_tag_stays_one_in_implicit_vr() -> None:
     for tag in (0x00100013, 0x0009101A):
         events = [element(0x00080060, "CS", "CT"), *sequence(tag, [element(0x00100020, "LO", "a")])]
         assert read(write([START, *events, END], WriteOptions(transfer_syntax=IMPLICIT.uid))) == events
+
+
+@each("size", [1, 40_000])
+def test_unknown_bytes_are_not_encoded_again_in_implicit_vr(size: int) -> None:
+    thai, text = element(CHARSET, "CS", "ISO_IR 166"), element(0x00204000, "LT", "张")
+    options = WriteOptions(transfer_syntax=IMPLICIT.uid)
+    data = b"\xff\xfe" * size
+    short = [element(PATIENT_ID, "UN", data)]
+    long = parts("UN", (EventType.LAST_SEGMENT, PATIENT_ID, "UN", data), tag=PATIENT_ID)
+    for unknown in (short, long):
+        assert data in write([START, thai, *unknown, END], options)
+        assert data in write([START, thai, *unknown, text, END], WriteOptions())
+        with pytest.raises(OutputError, match="cannot be written in UTF-8 instead"):
+            write([START, thai, *unknown, text, END], options)
+    private = [element(0x00091001, "UN", data), element(0x00280010, "UN", b"\xff\xfe")]  # no text for any reader
+    assert data in write([START, thai, *private, element(0x00284000, "LT", "张"), END], options)
+
+
+@each("creator_vr", ["LO", "UN", "SH"])
+def test_odd_un_of_a_private_number_is_found_beside_other_creators(creator_vr: str) -> None:
+    tag, other = 0x00091027, element(0x00090010, "LO", "OTHER")  # SL of the creator
+    name = b"GEMS_IDEN_01" if creator_vr == "UN" else "GEMS_IDEN_01"
+    creator = element(0x00090010, creator_vr, name)
+    nested = sequence(0x00091002, [other])
+    odd = element(tag, "UN", b"123")
+    assert read(write([START, creator, *nested, odd, END], WriteOptions()))[-1] == odd
+    assert read(write([START, other, odd, END], WriteOptions()))[-1] == element(tag, "UN", b"123\0")
+
+
+def test_odd_un_after_many_creators_takes_linear_time() -> None:
+    item = [element(0x00090010, "LO", "OTHER"), element(0x00091027, "UN", b"123")]
+    times = []
+    for count in (1000, 4000):
+        events = [START, *sequence(REFERENCES, *[item] * count), END]
+        start = process_time()
+        write(events, WriteOptions())
+        times.append(process_time() - start)
+    assert times[1] < 12 * times[0]
 
 
 def test_representation_in_parts_counts_in_implicit_vr() -> None:
