@@ -143,8 +143,9 @@ class OpenDataset:
             self._keep_text(self.pending)
         elif None in texts:
             encodings = encodings_of(UTF_8_SETS)
-            texts = [pending.text.encode() for pending in self.pending]
             tag = BaseTag(SPECIFIC_CHARACTER_SET)
+            self.pending = [text for text in self.pending if text.elements is not self.elements or text.tag != tag]
+            texts = [pending.text.encode() for pending in self.pending]
             self.elements[tag] = raw_element(tag, "CS", UTF_8_TERM.encode())
             self.has_outdated_items = self.has_items
         for pending, data in zip(self.pending, texts, strict=True):

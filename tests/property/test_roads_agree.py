@@ -124,6 +124,17 @@ def test_bytes_in_un_are_the_same_in_a_data_set_in_big_endian(tag: int, data: by
     assert_same_in_dataset(dataset([syntax, (EventType.ELEMENT, tag, "UN", (data,))]))
 
 
+@each("vr", ["CS", "LO", "UC"])
+def test_text_is_the_same_after_a_wrong_character_set(vr: str) -> None:
+    wrong: Event = (EventType.ELEMENT, 0x00080005, vr, ("\xe9",))
+    text: Event = (EventType.ELEMENT, 0x00080119, "UC", ("\u0100",))
+    start, end = (EventType.START_SEQUENCE, 0x00081140, "SQ", None), (EventType.END_SEQUENCE, 0x00081140, "SQ", None)
+    item: list[Event] = [(EventType.START_ITEM, 0x00081140, "SQ", 0), wrong, text]
+    for content in ([wrong, text], [start, *item, (EventType.END_ITEM, 0x00081140, "SQ", None), end]):
+        found = through_pydicom(dataset(content))
+        assert [event[3] for event in found if event[1] == 0x00080119] == [("\u0100",)]
+
+
 def test_empty_name_is_kept_as_a_name_and_not_as_an_item() -> None:
     events = read(b'{"00080054": {"vr": "UN", "Value": {"Alphabetic": null}}}').events
     assert_agree(events)
