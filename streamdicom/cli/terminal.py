@@ -9,8 +9,9 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from streamdicom._typing import TYPE_CHECKING, Any, NoReturn
 
@@ -229,6 +230,7 @@ def abandon_output() -> None:
 
 
 _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+_LATER = 0.01  # seconds until the exception of a signal is raised again
 
 
 @contextmanager
@@ -240,11 +242,35 @@ def signals_as_exit() -> Iterator[None]:
             signal.signal(number, _exit)
     except ValueError:  # not in the main thread
         unhandled = []
+    report = sys.unraisablehook
+    if hasattr(signal, "setitimer"):  # not on Windows
+        sys.unraisablehook = partial(_unraisable, report)
     try:
         yield
     finally:
+        sys.unraisablehook = report
         for number in unhandled:
             signal.signal(number, signal.SIG_DFL)
+
+
+def _unraisable(report: Callable[[Any], object], unraisable: Any) -> None:
+    """Raise the exception of a signal again that Python ignored in a finalizer."""
+    error: BaseException = unraisable.exc_value
+    if not isinstance(error, KeyboardInterrupt) and not _is_exit(error):
+        report(unraisable)
+        return
+
+    def again(number: int, _: object) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)
+        raise error
+
+    # Here, it would be ignored too.
+    signal.signal(signal.SIGALRM, again)
+    signal.setitimer(signal.ITIMER_REAL, _LATER)
+
+
+def _is_exit(error: BaseException) -> bool:
+    return isinstance(error, SystemExit) and error.code in [128 + number for number in _ENDING]
 
 
 def _exit(number: int, _: object) -> NoReturn:

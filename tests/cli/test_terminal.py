@@ -14,7 +14,7 @@ import pytest
 
 import streamdicom
 from streamdicom.cli.exit_codes import exit_code_of
-from streamdicom.cli.terminal import Console, console, plain
+from streamdicom.cli.terminal import Console, console, plain, signals_as_exit
 from tests.cli.running import COMMAND, dataset, dicom_file, run, run_shell
 from tests.support.each import each
 
@@ -230,6 +230,31 @@ def test_signal_ends_the_command_quietly_and_leaves_no_file(number: int, code: i
         assert process.stderr.read() == b""
     assert process.returncode == code
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit), (signal.SIGHUP, SystemExit)],
+)
+def test_signal_in_a_finalizer_is_not_lost(
+    number: signal.Signals, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Finalized:
+        def __del__(self) -> None:
+            signal.raise_signal(number)
+
+    before = sys.unraisablehook
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: pytest.fail(f"{found.exc_value!r} is ignored"))
+    handler = signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    try:
+        with pytest.raises(error), signals_as_exit():
+            Finalized()
+            time.sleep(5)
+            pytest.fail("the signal is lost")
+    finally:
+        signal.signal(number, handler)
+    monkeypatch.undo()
+    assert sys.unraisablehook is before
 
 
 def test_interrupt_is_quiet_where_python_wraps_it(capsys: pytest.CaptureFixture[str]) -> None:

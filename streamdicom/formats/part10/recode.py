@@ -1,16 +1,16 @@
-"""Bytes that the writer reads back.
+"""Bytes that are read back as a reader of files would read them.
 
-They are the file so far, for the second pass, and values that may be items.
+They are the file so far, for the second pass of the writer, values that may be items, and values of UN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from streamdicom._push import drained
 from streamdicom._typing import BinaryIO
 from streamdicom.deviations import DEVIATIONS
-from streamdicom.dicom import IMPLICIT_VR_LITTLE_ENDIAN
+from streamdicom.dicom import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from streamdicom.errors import InputError
 from streamdicom.events import START_SEQUENCE, Event
 from streamdicom.formats.part10.context import ElementContext
@@ -77,3 +77,22 @@ def reads_as_items(tag: int, data: bytes, limits: Limits) -> bool:
     except InputError:
         return False
     return events[0][0] == START_SEQUENCE
+
+
+def unknown_as_read(event: Event, facts: ElementContext, limits: Limits) -> Sequence[Event]:
+    """Return the events that a DICOM file with an element of UN has for it.
+
+    Args:
+        event: The element, as one event.
+        facts: The values of the elements before it.
+        limits: The limits of the reader.
+    """
+    _, tag, vr, values = event
+    data = values[0] if values else b""
+    parser = Part10Parser(options=ReadOptions(limits=limits, deviations=_SILENT))
+    parser.start_within(facts, EXPLICIT_VR_LITTLE_ENDIAN)
+    element = write_header(tag, vr, len(data), implicit=False) + data
+    try:
+        return [found for batch in drained(parser, element) for found in batch] + parser.close()[:-1]
+    except InputError:  # beyond the limits, where the reader of a file raises
+        return (event,)

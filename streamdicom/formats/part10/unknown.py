@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
-from streamdicom._push import drained
-from streamdicom.deviations import DEVIATIONS
-from streamdicom.dicom import EXPLICIT_VR_LITTLE_ENDIAN, FILE_META_GROUP, is_group_length
-from streamdicom.errors import InputError
+from streamdicom.dicom import FILE_META_GROUP, is_group_length
 from streamdicom.events import ELEMENT, END_ITEM, START_DATASET, START_ITEM, Event
 from streamdicom.formats.part10.context import ElementContext, affects_context
-from streamdicom.formats.part10.headers import write_header
-from streamdicom.formats.part10.parser import Part10Parser
 from streamdicom.limits import Limits
-from streamdicom.options import DeviationAction, ReadOptions
 
-_SILENT: dict[str, DeviationAction] = dict.fromkeys(DEVIATIONS, "ignore")
 _KIND, _VR = itemgetter(0), itemgetter(2)
 
 
@@ -35,7 +28,7 @@ class UnknownReader:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._options = ReadOptions(limits=limits, deviations=_SILENT)
+        self._limits = limits
         self._facts = [ElementContext()]  # of the data set and the open items
 
     def read(self, events: Sequence[Event]) -> tuple[Sequence[Event], Sequence[int]]:
@@ -91,13 +84,9 @@ class UnknownReader:
         known = self._facts[-1].effective_vr(tag, vr, len(data))
         if known == vr or tag >> 16 == FILE_META_GROUP or is_group_length(tag):
             return (event,)
-        parser = Part10Parser(options=self._options)
-        parser.start_within(self._facts[-1], EXPLICIT_VR_LITTLE_ENDIAN)
-        element = write_header(tag, vr, len(data), implicit=False) + data
-        try:
-            return [found for batch in drained(parser, element) for found in batch] + parser.close()[:-1]
-        except InputError:  # beyond the limits, where the reader of a file raises
-            return (event,)
+        from streamdicom.formats.part10.recode import unknown_as_read  # which needs the parser
+
+        return unknown_as_read(event, self._facts[-1], self._limits)
 
 
 def _datasets(events: Sequence[Event]) -> Iterator[tuple[int, int]]:
