@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from itertools import islice, zip_longest
 
@@ -122,13 +122,12 @@ def _batches(parser: PlacedParser, source: str, progress: ProgressLine) -> Itera
     """Yield the events of an input."""
     unknown = UnknownReader(parser.options.limits)
     for found in naming_each(name_of(source), placed_batches(parser, source, progress)):
-        events, indexes = unknown.read(found.events)
-        yield Batch(events, partial(_place_of, parser, found.offset_of, indexes))
-        del found, events  # before the next is made
+        yield Batch(*unknown.read(found.events, partial(_place_of, parser, found.offset_of)))
+        del found  # before the next is made
 
 
-def _place_of(parser: PlacedParser, offset_of: Callable[[int], int], indexes: Sequence[int], index: int) -> Place:
-    return parser.place(offset_of(indexes[index]))
+def _place_of(parser: PlacedParser, offset_of: Callable[[int], int], index: int) -> Place:
+    return parser.place(offset_of(index))
 
 
 # --- one data set ----------------------------------------------------------------------------------------------

@@ -52,6 +52,7 @@ class BinaryOutput(ElementOutput):
         self._expected_length: int | None = None
         self._binary = BinaryValue()
         self._is_kept_binary = False
+        self._may_be_number = False  # for readers, if it is UN
         self._fragment_offset = 0  # of the bytes of the fragment
         self._length = 0  # of the fragment so far
 
@@ -93,6 +94,7 @@ class BinaryOutput(ElementOutput):
 
     def _start_binary(self, tag: int, vr: str) -> None:
         header = self._header(tag, vr or "UN", 0)
+        self._may_be_number = self._is_number(tag)  # by the bytes before it, which are flushed
         self._flush()
         start = self._target.tell()
         write_fully(self._target, header)
@@ -163,8 +165,10 @@ class BinaryOutput(ElementOutput):
                 raise length_error()
             self._replace_binary(tag, length_error())
             return
-        self._put(b"\0" * (length & 1))
-        self._set_length(vr, length + (length & 1))
+        is_raw = bool(length & 1) and vr == "UN" and self._may_be_number
+        padded = length if is_raw else length + (length & 1)
+        self._put(b"\0" * (padded - length))
+        self._set_length(vr, padded)
 
     def _set_length(self, vr: str, length: int) -> None:
         """Set the length, and the VR, in the header of the binary value that ends."""

@@ -26,7 +26,13 @@ from streamdicom.formats.part10.headers import ITEM_TAG, LENGTH_32, SEQUENCE_END
 from streamdicom.formats.part10.long_values import encoded_text
 from streamdicom.formats.part10.runs import WRITE_TABLES, bytes_of_engine, most_sequences
 from streamdicom.formats.part10.states import OpenItem, WriterState
-from streamdicom.formats.part10.values import NotEncodableError, encode_field, is_long_read_alike, padding
+from streamdicom.formats.part10.values import (
+    NotEncodableError,
+    encode_field,
+    is_long_read_alike,
+    is_number_in_dictionary,
+    padding,
+)
 from streamdicom.formats.target import write_fully
 from streamdicom.formats.writer import BLOCK_SIZE, Writer, order_error
 from streamdicom.options import WriteOptions
@@ -176,11 +182,17 @@ class ElementOutput(Writer):
         self._items[-1].terms = terms
         self._put(self._header(SPECIFIC_CHARACTER_SET, "CS", len(data)) + data)
 
-    # --- readers of implicit VR ---------------------------------------------------------------------------------
+    # --- readers of the file -----------------------------------------------------------------------------------
 
     def _read_vr(self, tag: int) -> str:
         """Return the VR that readers of implicit VR give an element of defined length."""
         return self._items[-1].facts.effective_vr(tag, "", 0)
+
+    def _is_number(self, tag: int) -> bool:
+        """Return whether readers take UN for numbers if its length fits."""
+        if self._is_implicit:
+            return VRS[self._read_vr(tag)].code != ""
+        return is_number_in_dictionary(tag, self._parts)
 
     def _note_unknown_text(self, vr: str, read_vr: str, *, is_plain: bool) -> None:
         """Remember UN that a second pass would read as text, and encode again."""

@@ -12,7 +12,7 @@ from streamdicom._typing import BinaryIO
 from streamdicom.deviations import DEVIATIONS
 from streamdicom.dicom import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from streamdicom.errors import InputError
-from streamdicom.events import START_SEQUENCE, Event
+from streamdicom.events import ELEMENT, START_SEQUENCE, Event
 from streamdicom.formats.part10.context import ElementContext
 from streamdicom.formats.part10.headers import write_header
 from streamdicom.formats.part10.parser import Part10Parser
@@ -79,20 +79,20 @@ def reads_as_items(tag: int, data: bytes, limits: Limits) -> bool:
     return events[0][0] == START_SEQUENCE
 
 
-def unknown_as_read(event: Event, facts: ElementContext, limits: Limits) -> Sequence[Event]:
+def unknown_as_read(tag: int, values: tuple[bytes, ...], facts: ElementContext, limits: Limits) -> Sequence[Event]:
     """Return the events that a DICOM file with an element of UN has for it.
 
     Args:
-        event: The element, as one event.
+        tag: The tag.
+        values: The bytes, or nothing.
         facts: The values of the elements before it.
         limits: The limits of the reader.
     """
-    _, tag, vr, values = event
-    data = values[0] if values else b""
+    data = b"".join(values)
     parser = Part10Parser(options=ReadOptions(limits=limits, deviations=_SILENT))
     parser.start_within(facts, EXPLICIT_VR_LITTLE_ENDIAN)
-    element = write_header(tag, vr, len(data), implicit=False) + data
+    element = write_header(tag, "UN", len(data), implicit=False) + data
     try:
         return [found for batch in drained(parser, element) for found in batch] + parser.close()[:-1]
     except InputError:  # beyond the limits, where the reader of a file raises
-        return (event,)
+        return ((ELEMENT, tag, "UN", values),)

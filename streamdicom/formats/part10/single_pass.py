@@ -42,7 +42,6 @@ from streamdicom.formats.part10.states import WITHIN_DATASET, WRITER_TRANSITIONS
 from streamdicom.formats.part10.values import (
     NotEncodableError,
     has_odd_length,
-    is_number_in_dictionary,
     is_read_alike,
 )
 from streamdicom.formats.writer import BLOCK_SIZE, ONE_DATASET, Move, Moves, check_end, vr_info
@@ -205,12 +204,6 @@ class SinglePassWriter(BinaryOutput):
             self._learn(tag, value, data)
         if self._state == _DATASET and (not self._is_implicit or is_read_alone(tag, vr)):
             self._table.elements.remember(tag, write_entry(tag, vr, implicit=self._is_implicit))
-
-    def _is_number(self, tag: int) -> bool:
-        """Return whether readers take UN for numbers if its length fits."""
-        if self._is_implicit:
-            return VRS[self._read_vr(tag)].code != ""
-        return is_number_in_dictionary(tag, self._parts)
 
     def _check_read_vr(self, tag: int, vr: str, values: tuple[Any, ...], data: bytes) -> None:
         """Check that readers of implicit VR find the values in a value field."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -91,12 +91,11 @@ class _Side:
         options = reading_options(library)
         unknown = UnknownReader(options.limits)
         try:
-            for found, offset_of in batches(library, number, options):
-                events, indexes = unknown.read(found)
-                yield Batch(events, partial(_place, offset_of, indexes))
+            for events, offset_of in batches(library, number, options):
+                yield Batch(*unknown.read(events, partial(_place, offset_of)))
         except InputError as error:
             self.fault = error.message
 
 
-def _place(offset_of: Callable[[int], int], indexes: Sequence[int], index: int) -> Place:
-    return offset_of(indexes[index]), 0, 0
+def _place(offset_of: Callable[[int], int], index: int) -> Place:
+    return offset_of(index), 0, 0

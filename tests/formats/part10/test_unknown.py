@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import tracemalloc
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from streamdicom import Event, EventType, Limits, iter_events, write_events
 from streamdicom.formats.part10.unknown import UnknownReader
 from tests.support.each import each
+from tests.support.roads import in_one_event
 
 _ITEM = b"\xfe\xff\x00\xe0\x0c\0\0\0\x10\0\x20\0\4\0\0\0abcd"  # with Patient ID
 _ITEMS = [(11, "SQ", 0), (3, "LO", ("abcd",)), (12, "SQ", None)]
@@ -29,6 +31,10 @@ def _un(data: bytes) -> dict[str, str]:
 
 def _item(content: dict[str, Any]) -> dict[str, Any]:
     return {"00081140": {"vr": "SQ", "Value": [content]}}
+
+
+def _place(index: int) -> tuple[int, ...]:
+    return (index,)
 
 
 def _events(document: dict[str, Any]) -> list[Event]:
@@ -63,10 +69,11 @@ def test_un_has_the_vr_that_it_has_after_a_file(
     events = _events({**before, f"{tag:08X}": _un(data)})
     place = len(before) + 1
     assert events[place][:3] == (EventType.ELEMENT, tag, "UN")
-    found, indexes = UnknownReader(Limits()).read(events)
+    found, place_of = UnknownReader(Limits()).read(events, _place)
     count = len(found) - len(events) + 1
     assert [(kind, vr, value) for kind, _, vr, value in found[place : place + count]] == expected
-    assert list(indexes) == [*range(place), *[place] * count, place + 1]
+    places = [place_of(index)[0] for index in range(len(found))]
+    assert places == [*range(place), *[place] * count, *range(place + 1, len(events))]
     assert (found[:place], found[place + count :]) == (events[:place], events[place + 1 :])
     file = io.BytesIO()
     write_events(events, file, format="dicom")
@@ -84,7 +91,7 @@ def test_facts_end_with_their_item_and_their_data_set() -> None:
     ]
     reader = UnknownReader(Limits())
     found = [
-        [event[2:] for event in reader.read(_events(one))[0] if event[1] in (0x00100010, 0x0009101A)]
+        [event[2:] for event in reader.read(_events(one), _place)[0] if event[1] in (0x00100010, 0x0009101A)]
         for one in documents
     ]
     unknown = ("UN", (b"\5\0",))
@@ -100,18 +107,53 @@ def test_facts_end_with_their_item_and_their_data_set() -> None:
 def test_events_may_be_taken_in_any_parts(size: int) -> None:
     first, second = {**_TERMS, **_item({"00100010": _un(_NAME)}), **_SIGNED}, {"00280106": _un(b"\xfb\xff")}
     events = [*_events(first), *_events({**_SIGNED, **second}), *_events(second)]
-    whole, _ = UnknownReader(Limits()).read(events)
+    whole, _ = UnknownReader(Limits()).read(events, _place)
     reader = UnknownReader(Limits())
-    parts = [reader.read(events[start : start + size])[0] for start in range(0, len(events), size)]
+    parts = [reader.read(events[start : start + size], _place)[0] for start in range(0, len(events), size)]
     assert [event for part in parts for event in part] == whole
     assert [event[2] for event in whole if event[1] == 0x00280106] == ["SS", "US"]
 
 
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+@each(
+    ("tag", "data"),
+    [
+        (0x00104000, b"long text " * 10_000),
+        (0x30060050, b"1.5\\2.5\\" * 10_000 + b"3 "),
+        (0x00281201, bytes(100_000)),
+        (0x00081140, _ITEM * 5000),
+        (0x00081140, b"hello wo" * 10_000),  # no items
+        (0x00280010, b"abc" * 30_000 + b"a"),  # no number
+        (0x00104000, b"a" * 1_100_000),  # beyond ``Limits.held_size``
+    ],
+)
+def test_long_un_has_the_vr_that_it_has_after_a_file(tag: int, data: bytes, size: int) -> None:
+    events = _events({"00080060": {"vr": "CS", "Value": ["CT"]}, f"{tag:08X}": _un(data), "FFFCFFFC": _un(b"ab")})
+    assert events[2][:3] == (EventType.START_ELEMENT, tag, "UN")
+    reader, start = UnknownReader(Limits()), 0
+    found: list[tuple[Event, int]] = []
+    while start < len(events):
+        known, place_of = reader.read(events[start : start + size], partial(_place_after, start))
+        found += [(event, place_of(index)[0]) for index, event in enumerate(known)]
+        start += size
+    if len(data) > Limits().held_size:
+        assert [event for event, _ in found][:-2] == events[:-2]
+        return
+    file = io.BytesIO()
+    write_events(events, file, format="dicom")
+    known = [event for event in iter_events(file.getvalue()) if event[1] >> 16 != 2]
+    assert in_one_event([event for event, _ in found]) == in_one_event(known)
+    assert {place for event, place in found if event[1] == tag} == {2}
+    assert [place for event, place in found if event[1] == 0xFFFCFFFC] == [len(events) - 2]
+
+
+def _place_after(start: int, index: int) -> tuple[int, ...]:
+    return (start + index,)
+
+
 def test_events_without_un_stay_the_same_list() -> None:
     events = _events({**_TERMS, **_item(_SIGNED)})
-    found, indexes = UnknownReader(Limits()).read(events)
-    assert found is events
-    assert indexes == range(len(events))
+    assert UnknownReader(Limits()).read(events, _place) == (events, _place)
 
 
 def test_memory_is_that_of_one_value() -> None:
@@ -119,7 +161,7 @@ def test_memory_is_that_of_one_value() -> None:
     reader = UnknownReader(Limits())
     tracemalloc.start()
     for event in events:
-        reader.read([event])
+        reader.read([event], _place)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 2_000_000

@@ -411,6 +411,17 @@ def test_odd_un_of_a_private_number_is_found_beside_other_creators(creator_vr: s
     assert read(write([START, other, odd, END], WriteOptions()))[-1] == element(tag, "UN", b"123\0")
 
 
+@each("implicit", [False, True])
+@pytest.mark.filterwarnings("ignore:wrong-value")
+def test_long_odd_un_of_a_number_is_read_back_as_it_was(implicit: bool) -> None:
+    options = WriteOptions(transfer_syntax=IMPLICIT.uid) if implicit else None
+    data = b"abc" * 30_001
+    for tag, creator, padding in ((0x00280010, "", b""), (0x00091001, "", b"\0"), (0x0009101A, "GEMS_IDEN_01", b"")):
+        before = [element(0x00090010, "LO", creator)] if creator else []
+        long = parts("UN", (EventType.LAST_SEGMENT, tag, "UN", data), tag=tag)
+        assert read(write([START, *before, *long, END], options))[-1] == element(tag, "UN", data + padding)
+
+
 def test_odd_un_after_many_creators_takes_linear_time() -> None:
     item = [element(0x00090010, "LO", "OTHER"), element(0x00091027, "UN", b"123")]
     times = []
