@@ -14,6 +14,7 @@ use crate::part10::vr_in_implicit;
 
 const SOP_INSTANCE_UID: i64 = 0x0008_0018;
 const PIXEL_REPRESENTATION: u32 = 0x0028_0103;
+const VOI_LUT_SEQUENCE: u32 = 0x0028_3010; // which DCMTK does not read in every VR
 const PIXEL_DATA: u32 = 0x7FE0_0010;
 const MAX_SHORT_LENGTH: usize = 0xFFFE;
 
@@ -184,7 +185,7 @@ impl Writer<'_> {
         let Some(item) = self.items.last_mut() else { return false };
         let Some(tag) = next_tag(event, item.last) else { return false };
         let Some(vr) = vr_of(event).filter(|vr| *vr != Vr::SQ) else { return false };
-        if tag == SPECIFIC_CHARACTER_SET || tag == PIXEL_DATA {
+        if matches!(tag, SPECIFIC_CHARACTER_SET | VOI_LUT_SEQUENCE | PIXEL_DATA) {
             return false;
         }
         let Ok(values) = event.get_borrowed_item(3) else { return false };

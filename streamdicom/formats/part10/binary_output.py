@@ -20,6 +20,7 @@ from streamdicom.formats.part10.element_output import (
     MAX_LENGTH,
     ElementOutput,
     encapsulated_error,
+    kept_vr,
     length_error,
     native_error,
     only_fragment,
@@ -150,7 +151,7 @@ class BinaryOutput(ElementOutput):
 
     def _close_binary(self, tag: int, vr: str) -> None:
         """Write padding and length, and the VR if it differs from that at the start."""
-        length, check = self._binary.length, self._binary.fragments
+        length, check, vr = self._binary.length, self._binary.fragments, kept_vr(tag, vr)
         error = self._pixel_data_error(vr, check, is_empty=not length) if tag == PIXEL_DATA else None
         if error is not None:
             self._replace_binary(tag, error)

@@ -43,6 +43,9 @@ MAX_LENGTH = UNDEFINED_LENGTH - 1
 NOT_ITEMS = "expected items, for which readers of implicit VR take the value, found other bytes"
 """The message for bytes in the place of a sequence."""
 
+VOI_LUT_SEQUENCE = 0x00283010
+"""The only sequence that DCMTK does not read in OB or OW."""
+
 _REMEDY = "WriteOptions.transfer_syntax sets its transfer syntax"
 _UTF_8_TERMS = (UTF_8_TERM,)
 
@@ -199,10 +202,18 @@ class ElementOutput(Writer):
         if vr == "UN" and not is_plain and (read_vr == "SQ" or VRS[read_vr].character_set):
             self._has_extended_text = True
 
+    def _refused_error(self, tag: int, vr: str) -> OutputError | None:
+        """Return an error for an element that DCMTK takes for a damaged sequence."""
+        if tag != VOI_LUT_SEQUENCE or vr not in ("OB", "OW") or self._is_implicit:
+            return None
+        return OutputError(
+            f"expected another VR for VOI LUT Sequence than {vr}, for which other programs refuse a file"
+        )
+
     def _long_error(self, tag: int, vr: str) -> OutputError | None:
         """Return an error for a long value that readers of implicit VR would change."""
         if not self._is_implicit:
-            return None
+            return self._refused_error(tag, vr)
         read_vr = self._read_vr(tag)
         self._note_unknown_text(vr, read_vr, is_plain=False)
         if read_vr == "SQ":  # the value is not searched for items
@@ -271,7 +282,7 @@ class ElementOutput(Writer):
         It is the only fragment where the transfer syntax asks for fragments.
         """
         if not self._is_in_fragments(tag):
-            self._put_field(tag, vr, length, field)
+            self._put_field(tag, kept_vr(tag, vr), length, field)
             return
         self._put(self._header(tag, BYTES_VR, UNDEFINED_LENGTH) + (only_fragment(length) if length else b""))
         for piece in field:
@@ -280,6 +291,11 @@ class ElementOutput(Writer):
 
     def _kept_field(self, kept: KeptValues) -> Iterator[bytes]:
         return encoded_text(TEXT_VR, kept.texts(), self._items[-1].terms, in_utf_8=self._is_utf_8)
+
+
+def kept_vr(tag: int, vr: str) -> str:
+    """Return the VR of a value that is kept, with which other programs read a file."""
+    return "UN" if tag == VOI_LUT_SEQUENCE and vr == BYTES_VR else vr
 
 
 def read_vr_error(read_vr: str, vr: str) -> OutputError:

@@ -191,6 +191,9 @@ class SinglePassWriter(BinaryOutput):
             data = value[0] if is_raw else self._encode(vr, value)
             if self._is_implicit and data:
                 self._check_read_vr(tag, vr, value, data)
+            error = self._refused_error(tag, vr)
+            if error is not None:
+                raise error
         except OutputError as error:
             self._replace(tag, value, error)
             return
@@ -322,8 +325,11 @@ class SinglePassWriter(BinaryOutput):
     def _end_empty_element(self, tag: int, vr: str, value: Any) -> None:
         vr_info(vr)
         check_end(self._vr, vr)
+        error = self._refused_error(tag, vr)
         if tag == PIXEL_DATA:
             self._put_pixel_data(vr, (), b"")
+        elif error is not None:
+            self._replace(tag, (), error)
         else:
             self._put(self._header(tag, vr, 0))
         self._end_structure()

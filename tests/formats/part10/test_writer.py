@@ -40,6 +40,7 @@ from tests.formats.part10.files import (
     sequence,
 )
 from tests.formats.part10.test_parser import FRAGMENTS, LONG, SEQUENCES, SHAPES, SMALL, TEXTS, cases, damaged, padded
+from tests.support.dcmtk import HAS_DCMTK, NO_DCMTK, assert_dcmtk_reads
 from tests.support.each import each
 from tests.support.strategies import datasets
 
@@ -409,6 +410,38 @@ def test_odd_un_of_a_private_number_is_found_beside_other_creators(creator_vr: s
     odd = element(tag, "UN", b"123")
     assert read(write([START, creator, *nested, odd, END], WriteOptions()))[-1] == odd
     assert read(write([START, other, odd, END], WriteOptions()))[-1] == element(tag, "UN", b"123\0")
+
+
+@each("vr", ["OB", "OW", "UN", "OF"])
+@each("size", [0, 1, 40_000])
+@pytest.mark.parametrize("road", ["events", "JSON"])
+@pytest.mark.skipif(not HAS_DCMTK, reason=NO_DCMTK)
+@pytest.mark.filterwarnings("ignore:wrong-value")
+def test_bytes_in_voi_lut_sequence_are_read_by_dcmtk_or_refused(vr: str, size: int, road: str, tmp_path: Path) -> None:
+    one = element(0x00283010, vr, *[b"\1\2\3\4" * size] * bool(size))
+    whole = [START, element(0x00080060, "CS", "CT"), one, element(0x00284000, "LT", "a"), END]
+    if road == "JSON":
+        text = io.BytesIO()
+        write_events(whole, text)
+        whole = list(iter_events(text.getvalue()))
+        path = tmp_path / "transcoded.dcm"
+        if vr in ("OB", "OW"):
+            with pytest.raises(OutputError, match="for which other programs refuse a file"):
+                write_events(iter_events(text.getvalue()), path)
+        else:
+            write_events(iter_events(text.getvalue()), path)
+            assert_dcmtk_reads([path])
+    if vr in ("OB", "OW"):
+        with pytest.raises(OutputError, match="for which other programs refuse a file"):
+            write(whole)
+    for on_error in ("skip", "keep"):
+        data = write(whole, WriteOptions(on_error=on_error))
+        (tmp_path / f"{on_error}.dcm").write_bytes(data)
+        if on_error == "keep" and size:
+            assert [event[3] for event in read(data) if event[1] == 0x00283010 and event[0] == EventType.ELEMENT] == [
+                one[3]
+            ]
+    assert_dcmtk_reads([tmp_path / "skip.dcm", tmp_path / "keep.dcm"])
 
 
 @each("implicit", [False, True])

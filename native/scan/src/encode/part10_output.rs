@@ -10,6 +10,7 @@ use crate::vr::Vr;
 const FILE_META_GROUP: u32 = 0x0002;
 const DELIMITER_GROUP: u32 = 0xFFFE;
 const SPECIFIC_CHARACTER_SET: u32 = 0x0008_0005;
+const VOI_LUT_SEQUENCE: u32 = 0x0028_3010; // which DCMTK does not read in every VR
 const PIXEL_DATA: u32 = 0x7FE0_0010;
 const MAX_SHORT_LENGTH: usize = 0xFFFE;
 
@@ -61,7 +62,7 @@ impl Part10Output {
 
     #[inline]
     fn put_element(&mut self, tag: u32, vr: Vr, values: &Values<'_>) -> bool {
-        if !is_plain(tag) || vr == Vr::SQ || tag == SPECIFIC_CHARACTER_SET || tag == PIXEL_DATA {
+        if !is_plain(tag) || vr == Vr::SQ || matches!(tag, SPECIFIC_CHARACTER_SET | VOI_LUT_SEQUENCE | PIXEL_DATA) {
             return false;
         }
         self.put_header(tag, vr);
