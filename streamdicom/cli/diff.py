@@ -122,7 +122,8 @@ def _batches(parser: PlacedParser, source: str, progress: ProgressLine) -> Itera
     """Yield the events of an input."""
     unknown = UnknownReader(parser.options.limits)
     for found in naming_each(name_of(source), placed_batches(parser, source, progress)):
-        yield Batch(*unknown.read(found.events, partial(_place_of, parser, found.offset_of)))
+        place_of = partial(_place_of, parser, found.offset_of)
+        yield Batch(*unknown.read(found.events, place_of)) if parser.is_text else Batch(found.events, place_of)
         del found  # before the next is made
 
 

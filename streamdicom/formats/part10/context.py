@@ -34,7 +34,8 @@ PRIVATE = "private"  # of VR SQ
 IMPLIED = "implied"  # private in implicit VR
 UN = "UN"  # of this VR
 
-_CONTEXT_TAGS = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, LUT_DESCRIPTOR})
+CONTEXT_TAGS = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, LUT_DESCRIPTOR})
+"""The public elements that the context learns from."""
 
 
 class ElementContext:
@@ -219,7 +220,7 @@ class Context(SeenTags):
 
 def affects_context(tag: int) -> bool:
     """Return True if elements of this tag change the ``ElementContext``."""
-    return tag in _CONTEXT_TAGS or is_private_creator(tag)
+    return tag in CONTEXT_TAGS or is_private_creator(tag)
 
 
 def certain_vr(tag: int) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import itemgetter
 
-from streamdicom._typing import TypeAlias
+from streamdicom._typing import Any, TypeAlias
 from streamdicom.dicom import FILE_META_GROUP, is_group_length
 from streamdicom.events import (
     ELEMENT,
@@ -19,13 +20,15 @@ from streamdicom.events import (
     START_ITEM,
     Event,
 )
-from streamdicom.formats.part10.context import ElementContext, affects_context
+from streamdicom.formats.part10.context import CONTEXT_TAGS, ElementContext, affects_context
 from streamdicom.limits import Limits
 
 Place: TypeAlias = tuple[int, ...]
 """The place of an event, in any form."""
 
 PlaceOf: TypeAlias = Callable[[int], Place]
+
+_OF_CREATORS, _PRIVATE = 0x0001FF00, 0x00010000  # bits of a tag that creators and few others have
 
 _KIND, _VR = itemgetter(0), itemgetter(2)
 
@@ -47,7 +50,7 @@ class UnknownReader:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._facts = [ElementContext()]  # of the data set and the open items
+        self._levels = [_Level()]  # the data set and the open items
         self._held: list[Event] = []  # of an element in parts
         self._held_size = 0  # bytes
         self._held_place: Place = ()
@@ -65,8 +68,10 @@ class UnknownReader:
         vrs = list(map(_VR, events))
         replaced: list[tuple[int, Sequence[Event], Place | None]] = []
         for start, end in _datasets(events):
-            if end == len(events) or "UN" in vrs[start:end]:
+            if "UN" in vrs[start:end]:
                 replaced += self._replaced(events, start, end, place_of)
+            elif end == len(events):  # the data set may go on
+                self._learn(events[start:])
         if not replaced:
             return events, place_of
         known: list[Event] = []
@@ -84,25 +89,47 @@ class UnknownReader:
         self, events: Sequence[Event], start: int, end: int, place_of: PlaceOf
     ) -> Iterator[tuple[int, Sequence[Event], Place | None]]:
         """Yield the index of each event of UN with a known VR, its events, and a place."""
-        for index in range(start, end):
-            kind, tag, vr, _ = event = events[index]
+        levels = list(self._levels)
+        opened = iter(self._learn(events[start:end]))
+        for index, event in enumerate(events[start:end], start):
+            kind, tag, vr, _ = event
+            if kind == ELEMENT and vr != "UN":
+                continue
             if self._held:
-                yield index, *self._hold(event)
-            elif kind == START_ELEMENT and vr == "UN" and self._may_be_known(tag):
-                self._held, self._held_size, self._held_place = [event], 0, place_of(index)
-                yield index, (), None
-            elif kind != ELEMENT:
-                self._move(kind)
-            else:
-                found: Sequence[Event] = (event,)
-                if vr == "UN" and self._may_be_known(tag):
-                    found = self._as_read(tag, event[3])
-                    if found[0] != event:
-                        yield index, found, None
-                if affects_context(tag):
-                    self._facts[-1] = self._facts[-1].learn(tag, found[0][3])
+                yield index, *self._hold(event, levels[-1])
+            elif kind == START_ITEM:
+                levels.append(next(opened))
+            elif kind == END_ITEM:
+                levels.pop()
+            elif kind == START_DATASET:
+                levels = [next(opened)]
+            elif vr == "UN" and kind in (ELEMENT, START_ELEMENT) and _may_be_known(tag, levels[-1]):
+                if kind == START_ELEMENT:
+                    self._held, self._held_size, self._held_place = [event], 0, place_of(index)
+                    yield index, (), None
+                    continue
+                found = self._as_read(tag, event[3], levels[-1])
+                if found[0] != event:
+                    yield index, found, None
 
-    def _hold(self, event: Event) -> tuple[Sequence[Event], Place | None]:
+    def _learn(self, events: Sequence[Event]) -> list[_Level]:
+        """Learn from events; return the data sets and items that they open."""
+        opened: list[_Level] = []
+        for kind, tag, vr, value in events:
+            if kind == ELEMENT:
+                if tag in CONTEXT_TAGS or (tag & _OF_CREATORS == _PRIVATE and affects_context(tag)):
+                    known = self._as_read(tag, value, _Level())[0] if vr == "UN" else None
+                    self._levels[-1].learn(tag, known[3] if known else value)
+            elif kind == END_ITEM:
+                self._levels.pop()
+            elif kind in (START_ITEM, START_DATASET):
+                if kind == START_DATASET:
+                    self._levels = []
+                opened.append(_Level(self._levels[-1] if self._levels else None, tag))
+                self._levels.append(opened[-1])
+        return opened
+
+    def _hold(self, event: Event, level: _Level) -> tuple[Sequence[Event], Place | None]:
         """Return the events of an element in parts that ends or is too long."""
         kind, tag, _, value = event
         self._held.append(event)
@@ -112,28 +139,50 @@ class UnknownReader:
                 return (), None
         found: Sequence[Event] = self._held
         if kind == END_ELEMENT:
-            found = self._as_read(tag, (b"".join([part[3] for part in found[1:-1]]),))
+            found = self._as_read(tag, (b"".join([part[3] for part in found[1:-1]]),), level)
         self._held = []
         return found, self._held_place
 
-    def _move(self, kind: int) -> None:
-        """Take the facts of the data set or the item after an event."""
-        if kind == START_ITEM:
-            self._facts.append(self._facts[-1].inherited)
-        elif kind == END_ITEM:
-            self._facts.pop()
-        elif kind == START_DATASET:
-            self._facts = [ElementContext()]
-
-    def _may_be_known(self, tag: int) -> bool:
-        """Return whether the dictionary has another VR for UN."""
-        known = self._facts[-1].effective_vr(tag, "UN", 0)
-        return known != "UN" and tag >> 16 != FILE_META_GROUP and not is_group_length(tag)
-
-    def _as_read(self, tag: int, values: tuple[bytes, ...]) -> Sequence[Event]:
+    def _as_read(self, tag: int, values: tuple[bytes, ...], level: _Level) -> Sequence[Event]:
         from streamdicom.formats.part10.recode import unknown_as_read  # which needs the parser
 
-        return unknown_as_read(tag, values, self._facts[-1], self._limits)
+        return unknown_as_read(tag, values, level.facts(tag), self._limits)
+
+
+class _Level:
+    """A data set or an item, and the elements that the VRs of others depend on.
+
+    Args:
+        outer: The level around it.
+        tag: The tag of its sequence.
+    """
+
+    def __init__(self, outer: _Level | None = None, tag: int = 0) -> None:
+        self._outer = outer
+        self._tag = tag
+        self._values: dict[int, tuple[Any, ...]] = {}
+        self._tags: list[int] = []  # in order
+        self._facts: list[ElementContext] = []  # before each of them, and at the end
+
+    def learn(self, tag: int, values: tuple[Any, ...]) -> None:
+        """Take the first element with a tag."""
+        self._values.setdefault(tag, values)
+        self._facts = []
+
+    def facts(self, tag: int) -> ElementContext:
+        """Return the facts before an element in order of tags."""
+        if not self._facts:
+            self._facts = [ElementContext() if self._outer is None else self._outer.facts(self._tag).inherited]
+            self._tags = sorted(self._values)
+            for known in self._tags:
+                self._facts.append(self._facts[-1].learn(known, self._values[known]))
+        return self._facts[bisect_left(self._tags, tag)]
+
+
+def _may_be_known(tag: int, level: _Level) -> bool:
+    """Return whether the dictionary has another VR for UN."""
+    known = level.facts(tag).effective_vr(tag, "UN", 0)
+    return known != "UN" and tag >> 16 != FILE_META_GROUP and not is_group_length(tag)
 
 
 def _place(places: Sequence[int | Place], place_of: PlaceOf, index: int) -> Place:

@@ -103,6 +103,39 @@ def test_facts_end_with_their_item_and_their_data_set() -> None:
     ]
 
 
+def _shuffled(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the elements of a data set and its items in descending order."""
+    found: dict[str, Any] = {}
+    for key, attribute in reversed(document.items()):
+        is_sequence = attribute["vr"] == "SQ"
+        found[key] = (
+            {**attribute, "Value": [_shuffled(one) for one in attribute["Value"]]} if is_sequence else attribute
+        )
+    return found
+
+
+@each(
+    "document",
+    [
+        {**_GEMS, "0009101A": _un(b"\5\0")},
+        {**_SIGNED, "00280106": _un(b"\xfb\xff")},
+        {**_TERMS, "00100010": _un(_NAME)},
+        {**_TERMS, **_item({"00100010": _un(_NAME)})},
+        {**_item({"00280106": _un(b"\xfb\xff")}), **_SIGNED},  # the item is before it in a file
+        {**_SIGNED, "00283010": {"vr": "SQ", "Value": [{"00280106": _un(b"\xfb\xff")}]}},
+        {**_item({**_GEMS, "0009101A": _un(b"\5\0")}), "0009101A": _un(b"\5\0")},
+    ],
+)
+@pytest.mark.filterwarnings("ignore:key-order")
+def test_order_of_the_elements_does_not_count(document: dict[str, Any]) -> None:
+    ordered, _ = UnknownReader(Limits()).read(_events(document), _place)
+    found, _ = UnknownReader(Limits()).read(_events(_shuffled(document)), _place)
+    assert sorted(map(repr, found)) == sorted(map(repr, ordered))
+    file = io.BytesIO()
+    write_events(_events(document), file, format="dicom")
+    assert [event for event in iter_events(file.getvalue()) if event[1] >> 16 != 2] == list(ordered)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
 def test_events_may_be_taken_in_any_parts(size: int) -> None:
     first, second = {**_TERMS, **_item({"00100010": _un(_NAME)}), **_SIGNED}, {"00280106": _un(b"\xfb\xff")}
