@@ -29,7 +29,7 @@ from streamdicom.dicom import (
     json_value,
 )
 from streamdicom.errors import OutputError, StreamDicomError
-from streamdicom.events import Event, EventType
+from streamdicom.events import CLOSING, OPENING, Event, EventType
 from streamdicom.formats.element_rules import ROUNDED, are_rounded
 from streamdicom.formats.kept_text import KeptValues
 from streamdicom.formats.part10.binary_output import BinaryOutput
@@ -71,7 +71,7 @@ class SinglePassWriter(BinaryOutput):
         # The current element in parts:
         self._spooled: SpooledValues | None = None
         self._kept_values: KeptValues | None = None
-        self._depth = 0  # of the open sequences that are left out
+        self._depth = 0  # of the open structures that are left out
 
     def _write_all(self, events: Iterable[Event]) -> None:
         remaining = iter(events)
@@ -283,7 +283,7 @@ class SinglePassWriter(BinaryOutput):
 
     def _left_out(self, tag: int, vr: str, value: Any) -> None:
         kind = self._event[0]
-        self._depth += (kind == EventType.START_SEQUENCE) - (kind == EventType.END_SEQUENCE)
+        self._depth += (kind in OPENING) - (kind in CLOSING)
         if not self._depth:
             self._end_structure()
 
@@ -315,6 +315,10 @@ class SinglePassWriter(BinaryOutput):
     # --- elements in parts -------------------------------------------------------------------------------------
 
     def _start_element(self, tag: int, vr: str, value: Any) -> None:
+        if is_group_length(tag):  # PS3.5 7.2: retired
+            self._depth = 1
+            self._state = WriterState.LEFT_OUT
+            return
         if vr:
             vr_info(vr)
         self._begin(tag)

@@ -59,7 +59,7 @@ class WriterState(IntEnum):
     FRAGMENTS = 8  # encapsulated pixel data
     FRAGMENT = 9
     REPLACED_FRAGMENTS = 10  # the same, left out or kept as the bytes of one value
-    LEFT_OUT = 11  # a sequence that is left out
+    LEFT_OUT = 11  # a sequence, or a group length in parts, that is left out
     END = 12
 
 
@@ -123,9 +123,9 @@ WRITER_TRANSITIONS: Mapping[WriterState, Mapping[EventType, WriterState]] = {
 """The events that the writer accepts in each state, and the state after each of them.
 
 An event with a value that does not fit the VR leads from ELEMENT, BINARY and SPOOLED to REPLACED. START_FRAGMENTS in
-a native transfer syntax leads to REPLACED_FRAGMENTS, and START_SEQUENCE of a tag that readers of implicit VR take for
-another VR to LEFT_OUT, which the end of that sequence leaves. A structure that ends in the head of the data set leads
-back to HEAD, any other to DATASET.
+a native transfer syntax leads to REPLACED_FRAGMENTS. A group length in parts, and START_SEQUENCE of a tag that readers
+of implicit VR take for another VR, lead to LEFT_OUT, which their end leaves. A structure that ends in the head of the
+data set leads back to HEAD, any other to DATASET.
 """
 
 

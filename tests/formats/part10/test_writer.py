@@ -503,6 +503,22 @@ def test_table_is_bytes_in_implicit_vr(vr: str, values: tuple[Any, ...]) -> None
     assert found == [descriptor, element(0x00283006, "OW", b"\1\0\xff\xff")]  # PS3.5 A.1
 
 
+@each(("vr", "value"), [("UN", b"ab"), ("LT", "5"), ("", b"ab")])
+@each("implicit", [False, True])
+def test_group_length_in_parts_is_left_out(vr: str, value: Any, implicit: bool) -> None:
+    tag, end = 0x00280000, vr or "OB"
+    long: list[Event] = [
+        (EventType.START_ELEMENT, tag, vr, None),
+        (EventType.SEGMENT, tag, vr, value),
+        (EventType.LAST_SEGMENT, tag, vr, value),
+        (EventType.END_ELEMENT, tag, end, None),
+    ]
+    rows = element(0x00280010, "US", 5)
+    options = WriteOptions(transfer_syntax=IMPLICIT.uid) if implicit else None
+    assert read(write([START, *long, rows, END], options)) == [rows]
+    assert read(write([START, *sequence(REFERENCES, [*long, rows]), END], options)) == sequence(REFERENCES, [rows])
+
+
 @each(("vr", "value"), [("OB", b"\1\0"), ("LT", "5")])
 def test_long_value_that_implicit_vr_would_change_is_refused(vr: str, value: Any) -> None:
     events = parts(vr, *[(EventType.LAST_SEGMENT, 0x00280010, vr, value * 2)], tag=0x00280010)
