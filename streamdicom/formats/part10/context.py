@@ -251,15 +251,6 @@ def is_ambiguous(tag: int) -> bool:
     return bool(vr) and vr not in VRS
 
 
-def possible_vrs(tag: int) -> list[str]:
-    """Return the VRs that PS3.6 has for a public element.
-
-    >>> possible_vrs(0x00280106), possible_vrs(0x00100020), possible_vrs(0x00100013)
-    (['US', 'SS'], ['LO'], [])
-    """
-    return [vr for vr in _public_vr(tag).split(" or ") if vr]
-
-
 @lru_cache(maxsize=MAX_KNOWN_TAGS)
 def _public_vr(tag: int) -> str:
     entry = entry_of(tag)

@@ -211,7 +211,7 @@ class ElementOutput(Writer):
         )
 
     def _long_error(self, tag: int, vr: str) -> OutputError | None:
-        """Return an error for a long value that readers of implicit VR would change."""
+        """Return an error for a long value that readers would change or refuse."""
         if not self._is_implicit:
             return self._refused_error(tag, vr)
         read_vr = self._read_vr(tag)

@@ -22,6 +22,7 @@ from streamdicom.dicom import (
     character_sets,
     creator_of,
     definition_of,
+    dictionary_vrs,
     field_numbers,
     field_text,
     is_private,
@@ -31,7 +32,6 @@ from streamdicom.dicom import (
 from streamdicom.errors import LimitError, OutputError
 from streamdicom.events import LAST_SEGMENT, SEGMENT, VALUES, Event
 from streamdicom.formats.element_rules import check_values
-from streamdicom.formats.part10.context import possible_vrs
 from streamdicom.formats.part10.headers import TAG
 from streamdicom.formats.part10.runs import MISMATCHES
 from streamdicom.formats.writer import several_binary_values, value_error
@@ -379,7 +379,7 @@ def is_long_read_alike(tag: int, vr: str, read_vr: str) -> bool:
         return True
     row, read_row = VRS[vr], VRS[read_vr]
     if row.form is Form.BINARY or read_row.form is Form.BINARY:
-        return row.form is read_row.form or vr in possible_vrs(tag)
+        return row.form is read_row.form or vr in dictionary_vrs(tag)
     is_text = row.form is read_row.form is Form.TEXT and (vr in STRIPPED_VRS) is (read_vr in STRIPPED_VRS)
     return is_text and (row.character_set, row.multiple) == (read_row.character_set, read_row.multiple)
 
